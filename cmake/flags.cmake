@@ -1,0 +1,10 @@
+# Flags that every file is compiled with. x86-64-v2 is the level of the guest's processor model, so that every
+# guest instruction that is executed on the host's units exists there. Contraction of floating point is off and
+# AVX is never used: translated and interpreted code must give the same bits.
+add_library(pollux_flags INTERFACE)
+target_compile_options(pollux_flags INTERFACE
+  -march=x86-64-v2 -mno-avx -ffp-contract=off -fno-strict-aliasing -fno-omit-frame-pointer
+  -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough -Wno-missing-field-initializers
+  $<$<BOOL:${POLLUX_WERROR}>:-Werror>)
+target_compile_definitions(pollux_flags INTERFACE POLLUX_VERSION="${PROJECT_VERSION}")
+target_include_directories(pollux_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)

@@ -1,0 +1,49 @@
+// One face for every engine. A processor is a deterministic function of its state, guest memory and what the bus
+// answers: two engines given the same of these have the same state at every position.
+//
+// Contract of run(): executes until position() == until, or returns earlier with a reason; never passes until.
+// Interrupts are taken at instruction boundaries only, when interrupt_line is raised, RFLAGS.IF is set and no shadow
+// (STI, MOV SS, POP SS) holds; taking one retires nothing. Faults are delivered to the guest inside run().
+#pragma once
+
+#include <memory>
+
+#include "base/visit.h"
+#include "door/position.h"
+#include "x86/state.h"
+
+namespace pollux::cpu {
+
+enum class StopReason : u8 {
+  kPosition,  // position() == until
+  kHalted,    // HLT retired with nothing to wake it; state().halted is set. run() again when something does
+  kRequested, // request_stop() was called during a bus access; that instruction has retired
+  kShutdown,  // triple fault: a PC resets (SDM vol. 3, 6.15, interrupt 8)
+};
+
+class Cpu {
+ public:
+  virtual ~Cpu() = default;
+
+  virtual StopReason run(door::Position until) = 0;
+
+  // Exact at any moment, also inside bus calls.
+  virtual door::Position position() const = 0;
+  // Moves the position without executing: the machine's wake of a halted processor counts one.
+  virtual void set_position(door::Position position) = 0;
+
+  // The architectural state. Reading is valid between runs. After changing it, call state_changed().
+  virtual x86::State& state() = 0;
+  virtual void state_changed() = 0;
+
+  // The interrupt controller's level. Raising it wakes a halted processor (if RFLAGS.IF) at its next run().
+  virtual void set_interrupt_line(bool raised) = 0;
+  // A non-maskable interrupt, taken once at the next boundary.
+  virtual void raise_nmi() = 0;
+  // run() returns after the current instruction. Only meaningful inside a bus call.
+  virtual void request_stop() = 0;
+
+  virtual void visit(Visitor& v) = 0;
+};
+
+}  // namespace pollux::cpu
