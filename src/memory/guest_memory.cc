@@ -97,7 +97,7 @@ void GuestMemory::watch(PhysAddr page) {
   u8& flags = flags_[page_index(page)];
   if (flags & kWatched) return;
   flags |= kWatched;
-  for (WriteObserver* observer : observers_) observer->forget_write_access();
+  for (WriteObserver* observer : observers_) observer->forget_write_access(page);
 }
 
 void GuestMemory::unwatch(PhysAddr page) { flags_[page_index(page)] &= u8(~kWatched); }

@@ -39,6 +39,8 @@ class WriteObserver {
   virtual void watched_write(PhysAddr from, u64 length) = 0;
   // All host addresses handed out for writing are void: some pages are clean again.
   virtual void forget_write_access() = 0;
+  // The same for one page, which is watched from now on.
+  virtual void forget_write_access(PhysAddr /*page*/) { forget_write_access(); }
 };
 
 class GuestMemory {

@@ -1,0 +1,247 @@
+// The interpreter: the reference engine behind cpu::Cpu. This header is what the handlers of cpu/interpret see;
+// others make one by make_interpreter.h and know it as a Cpu.
+//
+// How it runs: blocks of decoded instructions are cached by guest-physical address (block_cache.h). The loop stores
+// the current instruction, calls its handler, goes on to the next until end_. Whatever must stop the processor after
+// the current instruction (a device asks, the block rewrites itself) sets end_. Position and rip are derived from
+// block and index; state().rip is right only at block ends, so handlers use next_rip(), instruction_rip().
+//
+// Faults: raise() throws; run() in this folder catches, and delivers the fault to the guest. Nothing is thrown
+// outside run().
+//
+// Flags: the arithmetic flags live in arithmetic_ while running, in the layout that LAHF and SETO give
+// (bits 15-8: SF ZF 0 AF 0 PF 1 CF, bits 7-0: OF as 0 or 1); state().rflags has the others.
+//
+// The host's MXCSR holds, inside run(), the guest's MXCSR with all exceptions masked, and collects sticky bits.
+#pragma once
+
+#include <cstring>
+#include <type_traits>
+
+#include "cpu/bus.h"
+#include "cpu/cpu.h"
+#include "cpu/interpret/block_cache.h"
+#include "cpu/interpret/instruction.h"
+#include "cpu/mmu/mmu.h"
+#include "x86/control.h"
+#include "x86/faults.h"
+#include "x86/flags.h"
+
+namespace pollux::cpu::interpret {
+
+// Thrown by raise(); caught in run.cc only.
+struct GuestFault {
+  x86::Fault fault;
+};
+
+class Interpreter final : public Cpu, public mmu::CodeObserver {
+ public:
+  Interpreter(memory::GuestMemory& memory, Bus& bus);
+  ~Interpreter() override;
+
+  // Cpu
+  StopReason run(door::Position until) override;
+  door::Position position() const override {
+    return door::Position(position_ + u64(current_ - first_));
+  }
+  void set_position(door::Position position) override { position_ = position.value; }
+  x86::State& state() override { return r_.state; }
+  void state_changed() override;
+  void set_interrupt_line(bool raised) override;
+  void raise_nmi() override;
+  void request_stop() override;
+  void visit(Visitor& v) override;
+
+  // mmu::CodeObserver
+  bool code_write(memory::PhysAddr from, u64 length) override;
+  void fetch_changed() override;
+
+  // ---- for handlers ----
+  x86::State& s() { return r_.state; }
+  Bus& bus() { return bus_; }
+  memory::GuestMemory& memory() { return memory_; }
+  mmu::Mmu& mmu() { return mmu_; }
+
+  // General registers by byte offset (Instruction::r). A 32-bit write clears the upper half.
+  template <class T>
+  T reg(u8 offset) const {
+    T value;
+    std::memcpy(&value, reinterpret_cast<const char*>(&r_.state.gpr) + offset, sizeof value);
+    return value;
+  }
+  template <class T>
+  void set_reg(u8 offset, T value) {
+    if constexpr (sizeof(T) == 4) {
+      const u64 wide = std::make_unsigned_t<T>(value);
+      std::memcpy(reinterpret_cast<char*>(&r_.state.gpr) + offset, &wide, 8);
+    } else {
+      std::memcpy(reinterpret_cast<char*>(&r_.state.gpr) + offset, &value, sizeof value);
+    }
+  }
+  u64& gpr(x86::Gpr name) { return r_.state.gpr[name]; }
+
+  // The memory operand: its linear address for an access of size bytes (segment checks included where they apply).
+  u64 address(const Instruction& i, unsigned size, mmu::Access access) {
+    if (i.bits & kSegmented) [[unlikely]] return segmented_address(i, size, access);
+    return effective_address(i) + cell(i.segment_base);
+  }
+  // Base + index * scale + displacement, not truncated: LEA.
+  u64 effective_address(const Instruction& i) const {
+    return cell(i.base) + (cell(i.index) << i.scale) + u64(i.displacement);
+  }
+
+  // Loads and stores through the memory operand. T: any trivially copyable type of 1 to 64 bytes (x86::Xmm too).
+  // The aligned forms raise #GP(0) when the address is no multiple of sizeof(T).
+  template <class T>
+  T load(const Instruction& i) {
+    return read_linear<T>(address(i, sizeof(T), mmu::Access::kRead), i.segment);
+  }
+  template <class T>
+  void store(const Instruction& i, const T& value) {
+    write_linear<T>(address(i, sizeof(T), mmu::Access::kWrite), value, i.segment);
+  }
+  template <class T>
+  T load_aligned(const Instruction& i) {
+    const u64 linear = address(i, sizeof(T), mmu::Access::kRead);
+    if (linear & (sizeof(T) - 1)) [[unlikely]] raise(x86::Exception::kProtection, 0);
+    return read_linear<T>(linear, i.segment);
+  }
+  template <class T>
+  void store_aligned(const Instruction& i, const T& value) {
+    const u64 linear = address(i, sizeof(T), mmu::Access::kWrite);
+    if (linear & (sizeof(T) - 1)) [[unlikely]] raise(x86::Exception::kProtection, 0);
+    write_linear<T>(linear, value, i.segment);
+  }
+  // Reads the memory operand, applies f, writes the result; f runs once, after every possible fault.
+  template <class T, class F>
+  void modify(const Instruction& i, F&& f) {
+    modify_linear<T>(address(i, sizeof(T), mmu::Access::kWrite), i.segment, f);
+  }
+
+  // The same by linear address. segment decides between #SS and #GP for a non-canonical address.
+  template <class T>
+  T read_linear(u64 linear, u8 segment) {
+    const mmu::TlbEntry& e = read_tlb_[mmu::tlb_index(linear)];
+    if (mmu::tlb_tag(linear, sizeof(T), space_) == e.tag) [[likely]] {
+      T value;
+      std::memcpy(&value, reinterpret_cast<const void*>(linear + e.addend), sizeof value);
+      return value;
+    }
+    T value;
+    read_slow(linear, &value, sizeof value, segment);
+    return value;
+  }
+  template <class T>
+  void write_linear(u64 linear, const T& value, u8 segment) {
+    const mmu::TlbEntry& e = write_tlb_[mmu::tlb_index(linear)];
+    if (mmu::tlb_tag(linear, sizeof(T), space_) == e.tag) [[likely]] {
+      std::memcpy(reinterpret_cast<void*>(linear + e.addend), &value, sizeof value);
+      return;
+    }
+    const T copy = value;
+    write_slow(linear, &copy, sizeof copy, segment);
+  }
+  template <class T, class F>
+  void modify_linear(u64 linear, u8 segment, F&& f) {
+    const mmu::TlbEntry& e = write_tlb_[mmu::tlb_index(linear)];
+    if (mmu::tlb_tag(linear, sizeof(T), space_) == e.tag) [[likely]] {
+      void* host = reinterpret_cast<void*>(linear + e.addend);
+      T value;
+      std::memcpy(&value, host, sizeof value);
+      value = f(value);
+      std::memcpy(host, &value, sizeof value);
+      return;
+    }
+    check_write(linear, sizeof(T), segment);
+    T value;
+    read_slow(linear, &value, sizeof value, segment);
+    value = f(value);
+    write_slow(linear, &value, sizeof value, segment);
+  }
+  // Raises the fault that a write of [linear, linear + size) would raise, if any; up to a page long. Long stores
+  // (FXSAVE ...) call it first and then write in pieces.
+  void check_write(u64 linear, unsigned size, u8 segment);
+  // Any length up to a page; whole or nothing.
+  void read_bytes(u64 linear, void* to, unsigned size, u8 segment) { read_slow(linear, to, size, segment); }
+  void write_bytes(u64 linear, const void* from, unsigned size, u8 segment) {
+    write_slow(linear, from, size, segment);
+  }
+
+  // Flags.
+  u64 flags() const;                   // all of RFLAGS
+  void set_flags(u64 rflags);          // all of RFLAGS, unchecked
+  void set_arithmetic(u64 rflags) {    // CF PF AF ZF SF OF from RFLAGS layout
+    arithmetic_ = u16((rflags & 0xd5) << 8 | 0x200 | (rflags >> 11 & 1));
+  }
+  u16 arithmetic() const { return arithmetic_; }
+  void set_arithmetic_raw(u16 lahf_seto) { arithmetic_ = lahf_seto; }
+  bool carry() const { return arithmetic_ & 0x100; }
+
+  [[noreturn]] void raise(x86::Exception vector, u32 error = 0);
+  [[noreturn]] void raise(const x86::Fault& fault);
+
+  // Control flow.
+  u64 instruction_rip() const { return r_.block_rip + current_->offset; }
+  u64 next_rip() const { return r_.block_rip + current_->offset + current_->length; }
+  void jump(u64 rip) { r_.state.rip = rip; }  // target already truncated and checked
+
+  // Privilege and mode.
+  unsigned cpl() const { return cpl_; }
+  bool long_mode() const { return r_.state.efer & x86::kEferLma; }                      // compatibility included
+  bool code64() const { return code_size_ == decode::CodeSize::k64; }
+  bool protected_mode() const { return r_.state.cr0 & x86::kCr0Pe; }
+  bool v8086() const { return r_.state.rflags & x86::kVm; }
+
+  // The guest's MXCSR: controls and the sticky bits collected so far.
+  u32 mxcsr() const;
+  // Checked by the caller (reserved bits: #GP). The row of such an instruction has kEndsBlock.
+  void set_mxcsr(u32 value);
+
+ private:
+  friend struct Internals;  // internals.h: what the system families need beyond the above
+
+  template <class T = u64>
+  T cell(i16 offset) const {
+    T value;
+    std::memcpy(&value, reinterpret_cast<const char*>(&r_.state.gpr) + offset, sizeof value);
+    return value;
+  }
+  u64 segmented_address(const Instruction& i, unsigned size, mmu::Access access);
+  void read_slow(u64 linear, void* to, unsigned size, u8 segment);
+  void write_slow(u64 linear, const void* from, unsigned size, u8 segment);
+
+  // The zero and block-rip cells stand in front of the state, so that every part of an address is one load at an
+  // offset from gpr[0].
+  struct alignas(16) Registers {
+    u64 block_rip = 0;
+    u64 zero = 0;
+    x86::State state;
+  };
+  Registers r_;
+
+  // Hot.
+  const mmu::TlbEntry* read_tlb_ = nullptr;
+  const mmu::TlbEntry* write_tlb_ = nullptr;
+  u64 space_ = 0;
+  const Instruction* current_ = nullptr;
+  const Instruction* first_ = nullptr;
+  const Instruction* end_ = nullptr;
+  u64 position_ = 0;
+  u64 until_ = 0;
+  u32 attention_ = 0;
+  u16 arithmetic_ = 0x200;
+  u8 cpl_ = 0;
+  decode::CodeSize code_size_ = decode::CodeSize::k16;
+  u64 context_ = 0;  // jump cache: everything besides rip that a lookup depends on
+
+  memory::GuestMemory& memory_;
+  Bus& bus_;
+  mmu::Mmu mmu_;
+  BlockCache blocks_;
+  u32 mode_bits_ = 0;      // key of blocks: code size, units, unmasked SIMD exceptions
+  u64 stack_mask_ = 0xffff;
+  bool interrupt_line_ = false;
+  bool running_ = false;
+};
+
+}  // namespace pollux::cpu::interpret

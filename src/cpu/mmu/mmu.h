@@ -1,0 +1,130 @@
+// Translation of linear to guest-physical addresses, the software TLB, and the watch over pages that hold page tables
+// or decoded code. One for each processor; used by every engine.
+//
+// The rule of translation (docs/determinism.md, "Translation"): the guest sees a processor without any TLB. Each
+// access behaves as if it walked the page tables at that moment: a change of a page-table entry takes effect with the
+// next access, INVLPG, INVPCID and global pages have nothing to do, and accessed and dirty bits are set whenever they
+// are found clear. Real processors may use stale translations until they are invalidated and software may not rely on
+// them, so this is one of the permitted behaviours; it is independent of the TLB's size and of the engine.
+//
+// Invariants
+//  1. A page-table page through which an entry of the TLB was filled is watched (GuestMemory::watch). A write to it
+//     drops what was derived from the overwritten entries before the write happens.
+//  2. The write tables hold only pages that are dirty and not watched, with the D bit set in their entry.
+//  3. An entry exists only if the walk that filled it would still succeed, with the A bits set.
+//  4. Faults are values: translate() returns false and fills a Fault. Nothing is changed then, save A bits of upper
+//     levels never: A and D bits are set only by walks that succeed.
+//
+// Not here: segmentation, canonical checks (cpu/interpret), device memory (the caller asks the bus when host is null).
+// Source: Intel SDM vol. 3, chapter 4.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "cpu/mmu/tlb.h"
+#include "memory/guest_memory.h"
+#include "x86/control.h"
+#include "x86/faults.h"
+
+namespace pollux::cpu::mmu {
+
+inline constexpr unsigned kPhysicalBits = 40;
+inline constexpr u64 kPhysicalMask = (u64{1} << kPhysicalBits) - 1;
+
+struct Translation {
+  memory::PhysAddr physical;
+  std::byte* host = nullptr;  // of the byte itself; nullptr: not RAM
+};
+
+// Told when decoded code is about to become wrong.
+class CodeObserver {
+ public:
+  virtual ~CodeObserver() = default;
+  // [from, from + length) within one page is about to be written. Returns true when the page needs no watch any
+  // more (no code of it is kept).
+  virtual bool code_write(memory::PhysAddr from, u64 length) = 0;
+  // What a linear address means for instruction fetch may have changed: forget all that is keyed by linear address.
+  virtual void fetch_changed() = 0;
+};
+
+class Mmu final : public memory::WriteObserver {
+ public:
+  explicit Mmu(memory::GuestMemory& memory);
+
+  void set_code_observer(CodeObserver* observer) { code_observer_ = observer; }
+
+  // After any change of CR0, CR3, CR4, EFER. pdpte: for PAE paging, the four registers loaded by load_pdptes().
+  void set_control(u64 cr0, u64 cr3, u64 cr4, u64 efer);
+  // PAE paging only: reads and checks the four page-directory-pointer entries (SDM vol. 3, 4.4.1). False: #GP(0).
+  bool load_pdptes(u64 cr3);
+  std::array<u64, 4>& pdptes() { return pdptes_; }
+
+  // Translates one byte address; on success the page may be entered into the TLB. False: fault is filled (#PF).
+  // The address must be canonical.
+  bool translate(u64 linear, Access access, View view, Translation& out, x86::Fault& fault);
+  // Translation as a debugger would: no fault, no A or D bits, no TLB.
+  bool peek(u64 linear, memory::PhysAddr& out) const;
+
+  // A RAM page that is about to be written at [at, at + length), by the slow path. Always call it before writing.
+  void note_write(memory::PhysAddr at, u64 length) { memory_.note_write(at, length); }
+
+  // The code cache keeps code of this page from now on: writes to it are reported.
+  void watch_code(memory::PhysAddr page);
+
+  const TlbEntry* read_table(View view) const { return tables_->read[unsigned(view)].data(); }
+  const TlbEntry* write_table(View view) const { return tables_->write[unsigned(view)].data(); }
+  const TlbEntry* empty_table() const { return tables_->empty.data(); }
+  // The current address space: goes into the tags.
+  u64 space() const { return space_; }
+
+  void flush();
+
+  // memory::WriteObserver
+  void watched_write(memory::PhysAddr from, u64 length) override;
+  void forget_write_access() override;
+  void forget_write_access(memory::PhysAddr page) override;
+
+ private:
+  struct Tables {
+    std::array<TlbTable, kViews> read, write, fetch;
+    TlbTable empty;
+  };
+  // What is known of a watched page. level 1: its entries map 4 KiB pages. base: the linear address that entry 0
+  // maps, when the page is used in one place only.
+  struct TablePage {
+    u8 level = 0;          // 0: not a page table; 255: used at several levels or places
+    u8 entry_size = 8;
+    u16 writes = 0;        // since the last walk through it
+    u64 base = 0;
+  };
+  struct Walk;  // walk.cc
+
+  bool walk_long(Walk& w) const;
+  bool walk_pae(Walk& w) const;
+  bool walk_legacy(Walk& w) const;
+  bool permitted(Walk& w) const;
+  void commit(Walk& w);
+  void fill(const Walk& w, memory::PhysAddr page, std::byte* host_page);
+  void note_table(memory::PhysAddr page, unsigned level, u64 base, unsigned entry_size);
+  void table_write(memory::PhysAddr from, u64 length, TablePage& table);
+  void drop_linear(u64 linear);
+  void drop_tables_page(memory::PhysAddr page);
+  u32 page_number(memory::PhysAddr at) const;
+
+  memory::GuestMemory& memory_;
+  CodeObserver* code_observer_ = nullptr;
+  std::unique_ptr<Tables> tables_;
+  std::vector<u8> page_kind_;            // by RAM page: kTable, kCode
+  std::vector<TablePage> table_pages_;   // by RAM page
+  std::array<u64, 4> pdptes_{};
+  u64 cr0_ = 0, cr3_ = 0, cr4_ = 0, efer_ = 0;
+  u64 space_ = 0, next_space_ = 1;
+  struct Root { u64 cr3 = ~u64{0}; u64 mode = 0; u64 space = 0; };
+  std::array<Root, 16> roots_{};
+  unsigned next_root_ = 0;
+  bool committing_ = false;              // the walker itself writes A and D bits
+  std::array<u64, 64> fetched_pages_{};  // bit set by hash: linear pages fetched from since the last fetch_changed()
+};
+
+}  // namespace pollux::cpu::mmu
