@@ -1,0 +1,163 @@
+"""Bad input: each case must end with one sentence that names what is wrong, the right exit code, and no damage.
+
+Usage: bad_input_test.py POLLUX [TEST...]
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+POLLUX = ""
+USAGE, ENVIRONMENT, FORMAT = 2, 1, 3
+
+
+class BadInput(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="pollux-bad-input-")
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def make_file(self, name, content=b"", size=None):
+        with open(self.path(name), "wb") as file:
+            file.write(content)
+            if size is not None:
+                file.truncate(size)
+        return self.path(name)
+
+    def says(self, words, code, sentence):
+        """Runs pollux; its exit code and its last line must be as given."""
+        result = subprocess.run([POLLUX, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        last = (result.stderr.strip().splitlines() or [""])[-1]
+        self.assertRegex(last, "^pollux: ")
+        self.assertRegex(last, sentence)
+        self.assertEqual(result.returncode, code, last)
+
+    def test_no_such_kernel(self):
+        self.says(["run", "--kernel", self.path("absent")], ENVIRONMENT, "kernel .*absent.*(no such file|does not exist)")
+
+    def test_not_a_kernel(self):
+        kernel = self.make_file("text", b"this is no kernel\n" * 1000)
+        self.says(["run", "--kernel", kernel], FORMAT, "(?i)not a kernel|no kernel")
+
+    def test_truncated_kernel(self):
+        kernel = self.make_file("short", b"\x7fELF\x02\x01\x01" + bytes(20))
+        self.says(["run", "--kernel", kernel], FORMAT, "(?i)kernel|ELF")
+
+    def test_nothing_to_boot(self):
+        self.says(["run"], USAGE, "--kernel|--disk")
+
+    def test_image_without_a_kernel(self):
+        image = self.make_file("empty.img", size=16 << 20)
+        subprocess.run(["mke2fs", "-q", "-t", "ext4", image], check=True)
+        self.says(["run", "--disk", image], FORMAT, "no kernel|kernel")
+
+    def test_image_of_an_unknown_file_system(self):
+        image = self.make_file("noise.img", os.urandom(4096), size=1 << 20)
+        self.says(["run", "--disk", image], FORMAT, "file system|partition|kernel")
+
+    def test_disk_missing(self):
+        self.says(["run", "--disk", self.path("absent.img")], ENVIRONMENT, "absent.img.*(no such file|does not exist)")
+
+    def test_disk_short(self):
+        image = self.make_file("odd.img", size=1000)
+        self.says(["run", "--disk", image], ENVIRONMENT, "512")
+
+    def test_disk_read_only_without_saying_so(self):
+        image = self.make_file("locked.img", size=1 << 20)
+        os.chmod(image, 0o444)
+        if os.geteuid() == 0:
+            self.skipTest("root may write every file")
+        self.says(["run", "--disk", image], ENVIRONMENT, ",ro")
+
+    def test_machine_file_missing(self):
+        self.says(["run", self.path("absent.toml")], USAGE, "absent.toml")
+
+    def test_machine_file_with_an_error(self):
+        machine = self.make_file("bad.toml", b"name = 'x'\nmemory = = '1G'\n")
+        self.says(["run", machine], USAGE, r"bad\.toml:2:\d+")
+
+    def test_machine_file_with_an_unknown_key(self):
+        machine = self.make_file("bad.toml", b"memroy = '1G'\n")
+        self.says(["run", machine], USAGE, r"bad\.toml:1:\d+.*memroy")
+
+    def test_too_much_memory(self):
+        kernel = self.make_file("kernel", b"\x7fELF")
+        self.says(["run", "--kernel", kernel, "--memory", "100000G"], USAGE, "memory")
+
+    def test_more_memory_than_the_host_has(self):
+        kernel = self.make_file("kernel", b"\x7fELF")
+        self.says(["run", "--kernel", kernel, "--memory", "120G"], ENVIRONMENT, "memory")
+
+    def test_a_size_that_is_none(self):
+        self.says(["run", "--memory", "lots"], USAGE, "512M")
+
+    def test_unknown_option(self):
+        self.says(["run", "--mermory", "1G"], USAGE, "--mermory|mermory")
+
+    def test_port_in_use(self):
+        key = self.path("key")
+        subprocess.run([POLLUX, "key", key], check=True)
+        os.mkdir(self.path("arbiter"))
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            self.says(["backup", "--listen", f"127.0.0.1:{port}", "--arbiter", self.path("arbiter"), "--key", key],
+                      ENVIRONMENT, f"{port}.*in use")
+
+    def test_switch_forward_port_in_use(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            self.says(["switch", self.path("s"), "--forward", f"tcp:{port}:80"], ENVIRONMENT, f"{port}")
+
+    def test_no_switch(self):
+        kernel = self.make_file("kernel", b"\x7fELF")
+        self.says(["run", "--kernel", kernel, "--net", "switch=" + self.path("absent")], ENVIRONMENT, "switch")
+
+    def test_no_key(self):
+        self.says(["backup", "--listen", "127.0.0.1:0"], USAGE, "--key|--arbiter")
+
+    def test_key_is_not_overwritten(self):
+        key = self.make_file("key", b"precious")
+        self.says(["key", key], ENVIRONMENT, "exists")
+        self.assertEqual(open(key, "rb").read(), b"precious")
+
+    def test_arbiter_missing(self):
+        key = self.path("key")
+        subprocess.run([POLLUX, "key", key], check=True)
+        self.says(["backup", "--listen", "127.0.0.1:0", "--key", key, "--arbiter", self.path("absent")], ENVIRONMENT,
+                  "absent")
+
+    def test_log_missing(self):
+        self.says(["replay", self.path("absent.log")], ENVIRONMENT, "absent.log")
+
+    def test_log_foreign(self):
+        log = self.make_file("foreign.log", b"#!/bin/sh\necho hello\n" * 100)
+        self.says(["replay", log], FORMAT, "not a Pollux log|no Pollux log|not a log")
+        self.says(["log", log], FORMAT, "not a Pollux log|no Pollux log|not a log")
+
+    def test_log_empty(self):
+        self.says(["replay", self.make_file("empty.log")], FORMAT, "log")
+
+    def test_unknown_command(self):
+        self.says(["fly"], USAGE, "pollux --help")
+
+    def test_help_is_on_everything(self):
+        for words in (["--help"], ["run", "--help"], ["backup", "--help"], ["replay", "--help"], ["switch", "--help"],
+                      ["log", "--help"], ["image", "--help"], ["image", "build", "--help"], ["key", "--help"]):
+            result = subprocess.run([POLLUX, *words], capture_output=True, text=True, timeout=10)
+            self.assertEqual(result.returncode, 0, words)
+            self.assertGreater(len(result.stdout), 100, words)
+
+
+if __name__ == "__main__":
+    POLLUX = os.path.abspath(sys.argv.pop(1))
+    unittest.main(verbosity=1)
