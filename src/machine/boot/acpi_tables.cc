@@ -44,8 +44,10 @@ class Fields {
   explicit Fields(u64 size) : bytes_(size) {}
   template <class T>
   void set(u64 at, T value) {
+    static_assert(std::is_integral_v<T>);
     std::memcpy(bytes_.data() + at, &value, sizeof value);
   }
+  void set_text(u64 at, std::string_view text) { std::memcpy(bytes_.data() + at, text.data(), text.size()); }
   // A generic address: space 1 is I/O ports. access: 1 byte, 2 word, 3 dword.
   void set_port(u64 at, u16 port, u8 bits, u8 access) {
     set<u8>(at, 1);
@@ -84,19 +86,13 @@ Bytes fadt(u64 facs, u64 dsdt) {
   t.set_port(148, platform::kPm1Event, 32, 2);
   t.set_port(172, platform::kPm1Control, 16, 2);
   t.set_port(208, platform::kPmTimer, 32, 3);
-  t.set<char>(268, 'P');
-  t.set<char>(269, 'o');
-  t.set<char>(270, 'l');
-  t.set<char>(271, 'l');
-  t.set<char>(272, 'u');
-  t.set<char>(273, 'x');
+  t.set_text(268, "Pollux");  // hypervisor vendor
   return table("FACP", 6, t.from(kHeaderSize));
 }
 
 Bytes facs() {
   Fields t(64);
-  const char signature[] = {'F', 'A', 'C', 'S'};
-  t.set(0, signature);
+  t.set_text(0, "FACS");
   t.set<u32>(4, 64);
   t.set<u8>(32, 2);  // version
   const ByteSpan all = t.from(0);
@@ -178,10 +174,8 @@ Bytes dsdt() {
 
 Bytes rsdp(u64 xsdt) {
   Fields t(36);
-  const char signature[] = {'R', 'S', 'D', ' ', 'P', 'T', 'R', ' '};
-  const char maker[] = {'P', 'O', 'L', 'L', 'U', 'X'};
-  t.set(0, signature);
-  t.set(9, maker);
+  t.set_text(0, "RSD PTR ");
+  t.set_text(9, "POLLUX");
   t.set<u8>(15, 2);
   t.set<u32>(20, 36);
   t.set<u64>(24, xsdt);

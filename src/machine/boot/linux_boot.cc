@@ -30,6 +30,7 @@ class ZeroPage {
   }
   template <class T>
   void set(u64 at, T value) {
+    static_assert(std::is_integral_v<T>);
     std::memcpy(page_.data() + at, &value, sizeof value);
   }
   u8 byte(u64 at) const { return std::to_integer<u8>(page_[at]); }
