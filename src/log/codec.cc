@@ -136,12 +136,26 @@ EntryKind kind_of(const Body& body) {
   return EntryKind::kEnd;
 }
 
-const char* name(const Body& body) {
-  if (const auto* input = std::get_if<door::Input>(&body)) return door::name(*input);
-  if (std::holds_alternative<Mark>(body)) return "mark";
-  if (std::holds_alternative<Reached>(body)) return "reached";
-  return "end";
+const char* name(EntryKind kind) {
+  switch (kind) {
+    case EntryKind::kClock: return "clock";
+    case EntryKind::kPacket: return "packet";
+    case EntryKind::kDiskCompletion: return "disk-completion";
+    case EntryKind::kConsole: return "console";
+    case EntryKind::kEntropy: return "entropy";
+    case EntryKind::kWallClock: return "wall-clock";
+    case EntryKind::kLink: return "link";
+    case EntryKind::kPowerButton: return "power-button";
+    case EntryKind::kDevice: return "device";
+    case EntryKind::kStop: return "stop";
+    case EntryKind::kMark: return "mark";
+    case EntryKind::kReached: return "reached";
+    case EntryKind::kEnd: return "end";
+  }
+  return "";
 }
+
+const char* name(const Body& body) { return name(kind_of(body)); }
 
 void encode(const Entry& entry, door::Position& previous, ByteWriter& out) {
   POLLUX_CHECK(entry.position >= previous, "positions in a log never decrease");

@@ -37,6 +37,7 @@ enum class EntryKind : u8 {
 
 EntryKind kind_of(const Body& body);
 // "clock", "packet", ... "mark", "reached", "end": as `pollux log` prints them.
+const char* name(EntryKind kind);
 const char* name(const Body& body);
 
 // Appends the entry; entry.position must not be below previous, and becomes previous.

@@ -51,6 +51,16 @@ TEST(Codec, EveryEntryComesBackAsItWas) {
   EXPECT_EQ(*back, entries);
 }
 
+TEST(Codec, AnInputHasTheNameThatTheDoorGivesIt) {
+  Random random(2);
+  for (int i = 0; i < 200; ++i) {
+    const Body body = some_body(random);
+    if (const auto* input = std::get_if<door::Input>(&body)) {
+      EXPECT_STREQ(name(body), door::name(*input));
+    }
+  }
+}
+
 TEST(Codec, TheLargestPositionIsEncoded) {
   const std::vector<Entry> entries{{Position(0), Reached{}}, {Position(~u64{0}), Reached{}}};
   EXPECT_EQ(decode_entries(encode_entries(entries)), entries);
