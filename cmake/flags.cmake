@@ -6,5 +6,10 @@ target_compile_options(pollux_flags INTERFACE
   -march=x86-64-v2 -mno-avx -ffp-contract=off -fno-strict-aliasing -fno-omit-frame-pointer
   -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough -Wno-missing-field-initializers
   $<$<BOOL:${POLLUX_WERROR}>:-Werror>)
+# libstdc++ offers std::expected only to a compiler that claims the concepts of C++20 in full; clang before 19 does not
+# claim them, and compiles std::expected all the same.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 19)
+  target_compile_options(pollux_flags INTERFACE -Wno-builtin-macro-redefined -Wno-macro-redefined -D__cpp_concepts=202002L)
+endif()
 target_compile_definitions(pollux_flags INTERFACE POLLUX_VERSION="${PROJECT_VERSION}")
 target_include_directories(pollux_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
