@@ -1,0 +1,59 @@
+#include "host/stop_signals.h"
+
+#include <signal.h>
+
+#include <cerrno>
+#include <iterator>
+
+namespace pollux::host {
+namespace {
+
+constexpr int kStops[] = {SIGINT, SIGTERM, SIGHUP};
+
+// A handler has no other way to its event.
+const EventFd& event() {
+  static const EventFd once;
+  return once;
+}
+
+struct sigaction g_before[std::size(kStops)];
+
+void on_signal(int) {
+  const int error_number = errno;
+  event().signal();
+  errno = error_number;
+}
+
+}  // namespace
+
+void ignore_write_signals() {
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
+}
+
+StopSignals::StopSignals(std::function<void()> stop) : stop_(std::move(stop)) {
+  event().drain();  // made before the first handler can run
+  struct sigaction action{};
+  action.sa_handler = on_signal;
+  action.sa_flags = SA_RESTART;
+  for (std::size_t i = 0; i < std::size(kStops); ++i) {
+    sigaction(kStops[i], nullptr, &g_before[i]);
+    // nohup and shells that start a job in the background have said that it is not to be stopped so.
+    if (g_before[i].sa_handler == SIG_IGN && kStops[i] != SIGTERM) continue;
+    sigaction(kStops[i], &action, nullptr);
+  }
+  ignore_write_signals();
+}
+
+StopSignals::~StopSignals() {
+  for (std::size_t i = 0; i < std::size(kStops); ++i) sigaction(kStops[i], &g_before[i], nullptr);
+}
+
+pollfd StopSignals::interest() { return {event().fd(), POLLIN, 0}; }
+
+void StopSignals::ready(short) {
+  event().drain();
+  stop_();
+}
+
+}  // namespace pollux::host

@@ -1,0 +1,28 @@
+// SIGINT, SIGTERM and SIGHUP as an event. The first asks the machine to stop in order; the handler stays, so that a
+// second one does the same and a hasty operator breaks nothing (SIGKILL is there for the rest). Also ignores SIGPIPE
+// and SIGXFSZ for the process: a reader that went away and a file at its limit are errors of the write, not deaths.
+#pragma once
+
+#include <functional>
+
+#include "host/reactor.h"
+
+namespace pollux::host {
+
+class StopSignals final : public Source {
+ public:
+  explicit StopSignals(std::function<void()> stop);  // at most one exists at a time
+  ~StopSignals() override;
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+
+  pollfd interest() override;
+  void ready(short events) override;
+
+ private:
+  std::function<void()> stop_;
+};
+
+void ignore_write_signals();
+
+}  // namespace pollux::host
