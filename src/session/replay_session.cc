@@ -112,6 +112,13 @@ ReplaySession::Reach ReplaySession::run_to(door::Position target, u64& budget) {
 
 void ReplaySession::take_effect(const log::Entry& entry) {
   if (const auto* input = std::get_if<door::Input>(&entry.body)) {
+    const auto* completion = std::get_if<door::DiskCompletionInput>(input);
+    if (completion && outstanding_.place(*completion) == outstanding_.size()) {
+      diverge(text("the log completes request %" PRIu64 " of disk %u at position %" PRIu64
+                   ", but the machine has no such request; they agreed at position %" PRIu64,
+                   completion->request, completion->disk, entry.position.value, last_compared_.value));
+      return;
+    }
     report_.counters.count(*input);
     outstanding_.note(*input);
     if (const auto* date = std::get_if<door::WallClockInput>(input)) wall_clock_unix_ns_ = date->unix_ns;
