@@ -43,7 +43,8 @@ Result<void> LinuxWorld::open() {
   console_ = std::move(*console);
   for (Source* source : console_->sources()) reactor_.add(*source);
   if (options_.stop_signals) {
-    signals_ = std::make_unique<StopSignals>([this] { queue_.push(door::StopInput{}); });
+    signals_ = std::make_unique<StopSignals>([this] { queue_.push(door::StopInput{}); },
+                                             [this] { queue_.push(door::PowerButtonInput{}); });
     reactor_.add(*signals_);
   } else {
     ignore_write_signals();

@@ -11,7 +11,7 @@
 // shows early, but no disk is acquired and no packet or typing arrives until go_live(). Stop signals always arrive.
 //
 // What arrives without being asked: ConsoleInput, PacketInput, LinkInput, PowerButtonInput, StopInput. StopInput
-// comes from SIGINT, SIGTERM, SIGHUP and Ctrl-A x.
+// comes from SIGINT, SIGTERM, SIGHUP and Ctrl-A x; PowerButtonInput from SIGPWR and Ctrl-A p.
 #pragma once
 
 #include <atomic>

@@ -2,13 +2,16 @@
 
 #include <signal.h>
 
+#include <atomic>
 #include <cerrno>
 #include <iterator>
 
 namespace pollux::host {
 namespace {
 
-constexpr int kStops[] = {SIGINT, SIGTERM, SIGHUP};
+constexpr int kStops[] = {SIGINT, SIGTERM, SIGHUP, SIGPWR};
+
+std::atomic<bool> g_stop, g_power_button;  // lock-free, so a handler may set them
 
 // A handler has no other way to its event.
 const EventFd& event() {
@@ -18,8 +21,9 @@ const EventFd& event() {
 
 struct sigaction g_before[std::size(kStops)];
 
-void on_signal(int) {
+void on_signal(int number) {
   const int error_number = errno;
+  (number == SIGPWR ? g_power_button : g_stop) = true;
   event().signal();
   errno = error_number;
 }
@@ -31,7 +35,9 @@ void ignore_write_signals() {
   ::signal(SIGXFSZ, SIG_IGN);
 }
 
-StopSignals::StopSignals(std::function<void()> stop) : stop_(std::move(stop)) {
+StopSignals::StopSignals(std::function<void()> stop, std::function<void()> power_button)
+    : stop_(std::move(stop)), power_button_(std::move(power_button)) {
+  g_stop = g_power_button = false;
   event().drain();  // made before the first handler can run
   struct sigaction action{};
   action.sa_handler = on_signal;
@@ -53,7 +59,8 @@ pollfd StopSignals::interest() { return {event().fd(), POLLIN, 0}; }
 
 void StopSignals::ready(short) {
   event().drain();
-  stop_();
+  if (g_power_button.exchange(false)) power_button_();
+  if (g_stop.exchange(false)) stop_();
 }
 
 }  // namespace pollux::host

@@ -1,4 +1,4 @@
-// SIGINT, SIGTERM and SIGHUP as an event. The first asks the machine to stop in order; the handler stays, so that a
+// SIGINT, SIGTERM and SIGHUP as an event that stops, SIGPWR as one that presses the power button. The first asks the machine to stop in order; the handler stays, so that a
 // second one does the same and a hasty operator breaks nothing (SIGKILL is there for the rest). Also ignores SIGPIPE
 // and SIGXFSZ for the process: a reader that went away and a file at its limit are errors of the write, not deaths.
 #pragma once
@@ -11,7 +11,7 @@ namespace pollux::host {
 
 class StopSignals final : public Source {
  public:
-  explicit StopSignals(std::function<void()> stop);  // at most one exists at a time
+  StopSignals(std::function<void()> stop, std::function<void()> power_button);  // at most one exists at a time
   ~StopSignals() override;
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
@@ -21,6 +21,7 @@ class StopSignals final : public Source {
 
  private:
   std::function<void()> stop_;
+  std::function<void()> power_button_;
 };
 
 void ignore_write_signals();

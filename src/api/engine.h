@@ -1,0 +1,14 @@
+// Which processor engine a machine gets: the interpreter is the only one yet, and it is the reference.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "machine/machine.h"
+
+namespace pollux::api {
+
+// Makes computers with memory from the host. engine was checked by the command line.
+std::unique_ptr<machine::MachineFactory> machine_factory(const std::string& engine);
+
+}  // namespace pollux::api

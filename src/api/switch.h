@@ -1,0 +1,19 @@
+// `pollux switch`: the Ethernet switch as a command.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace pollux::api {
+
+struct SwitchOptions {
+  std::string socket;
+  std::vector<std::string> forwards;  // "tcp:HOSTPORT:GUESTPORT", "udp:HOSTPORT:GUESTPORT"
+};
+
+// Runs until SIGINT or SIGTERM.
+Result<void> run_switch(const SwitchOptions& options);
+
+}  // namespace pollux::api

@@ -1,0 +1,105 @@
+"""Stock Debian: boots to a shell, keeps time, uses its disk, obeys its power button; a recording of it replays.
+
+Usage: linux_test.py POLLUX OTHER_POLLUX IMAGE [TEST...]. OTHER_POLLUX replays what POLLUX recorded: another build, or
+the same program where there is no other.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+from guest import Guest
+
+POLLUX = OTHER = IMAGE = ""
+
+
+class Linux(unittest.TestCase):
+    def guest(self, *arguments):
+        guest = Guest(POLLUX, IMAGE, arguments)
+        self.addCleanup(guest.close)
+        return guest
+
+    def test_shell_clock_disk_and_power(self):
+        guest = self.guest("--memory", "256M")
+        guest.log_in()
+        self.assertIn("x86_64", guest.command("uname -m"))
+        for pause in (0, 3):  # running, and after idling
+            time.sleep(pause)
+            before = time.time()
+            answer = float(guest.command("date +%s.%N"))
+            after = time.time()
+            self.assertGreater(answer, before - 0.05)
+            self.assertLess(answer, after + 0.05)
+        begun = time.monotonic()
+        guest.command("sleep 1")
+        self.assertAlmostEqual(time.monotonic() - begun, 1.0, delta=0.6)
+        guest.command("dd if=/dev/urandom of=/root/noise bs=64k count=40 status=none && sync")
+        self.assertEqual(guest.command("cat /root/noise | wc -c"), str(64 * 1024 * 40))
+        guest.command("echo 3 > /proc/sys/vm/drop_caches; sha256sum /root/noise > /root/sum && sha256sum -c /root/sum")
+        self.assertEqual(guest.power_off(), 0)
+        self.assertIn("power-off", guest.output())
+        self.assertEqual(subprocess.run(["e2fsck", "-fn", guest.disk], capture_output=True).returncode, 0)
+
+    def test_power_button_shuts_down(self):
+        guest = self.guest("--memory", "256M")
+        guest.log_in()
+        guest.process.send_signal(signal.SIGPWR)
+        self.assertEqual(guest.wait(), 0)
+        self.assertIn("power-off", guest.output())
+
+    def test_a_recorded_boot_replays_to_equal_digests(self):
+        log = os.path.join(self.folder(), "boot.log")
+        guest = self.guest("--memory", "256M", "--record", log)
+        guest.log_in()
+        guest.command("ls -lR /etc > /root/list; sync; cat /proc/interrupts")
+        self.assertEqual(guest.power_off(), 0)
+        recorded = json.loads(guest.output().splitlines()[-1])
+        for program in (POLLUX, OTHER):
+            result = subprocess.run([program, "replay", log, "--json"], capture_output=True, text=True, timeout=1200)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            replayed = json.loads(result.stdout.splitlines()[-1])
+            self.assertEqual(replayed["digest"], recorded["digest"])
+            self.assertEqual(replayed["position"], recorded["position"])
+            self.assertGreater(replayed["marks"], 10)
+        about = subprocess.run([POLLUX, "log", log], capture_output=True, text=True, check=True).stdout
+        self.assertIn("disk-completion", about)
+        self.damaged_logs(log, recorded)
+
+    def damaged_logs(self, log, recorded):
+        """Cut and damaged copies replay up to the last good frame and say so."""
+        content = open(log, "rb").read()
+        cut = os.path.join(self.folder(), "cut.log")
+        with open(cut, "wb") as file:
+            file.write(content[:-(len(content) // 3000 + 7)])
+        damaged = os.path.join(self.folder(), "damaged.log")
+        with open(damaged, "wb") as file:
+            middle = len(content) - 5000
+            file.write(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1:])
+        for path in (cut, damaged):
+            result = subprocess.run([POLLUX, "log", path, "--json"], capture_output=True, text=True, timeout=600)
+            self.assertRegex(result.stdout, "(?i)truncated|damaged|cut")
+
+    def folder(self):
+        if not hasattr(self, "folder_"):
+            self.folder_ = tempfile.mkdtemp(prefix="pollux-linux-test-")
+            self.addCleanup(subprocess.run, ["rm", "-rf", self.folder_])
+        return self.folder_
+
+    def test_a_virtual_clock_run_repeats_exactly(self):
+        reports = []
+        for _ in range(2):
+            guest = self.guest("--memory", "256M", "--clock", "virtual", "--append", "init=/bin/false panic=-1")
+            guest.wait(1200)
+            report = json.loads(guest.output().splitlines()[-1])
+            reports.append((report["position"], report["digest"], report["why"]))
+        self.assertEqual(reports[0], reports[1])
+
+
+if __name__ == "__main__":
+    POLLUX, OTHER, IMAGE = (os.path.abspath(sys.argv.pop(1)) for _ in range(3))
+    unittest.main(verbosity=2)
