@@ -23,7 +23,7 @@ inline constexpr std::size_t kHeaderFixedBytes = 16;
 inline constexpr std::size_t kFrameHeadBytes = 16;
 inline constexpr std::size_t kChecksumBytes = 8;
 // A reader refuses more, a writer never makes it.
-inline constexpr std::size_t kMaxHeaderBodyBytes = std::size_t{64} << 20;
+inline constexpr std::size_t kMaxHeaderBodyBytes = std::size_t{1} << 31;  // kernel and initrd are in it
 inline constexpr std::size_t kMaxPayloadBytes = std::size_t{256} << 20;
 // A writer closes a frame at the first entry that makes its payload at least this long.
 inline constexpr std::size_t kFullPayloadBytes = std::size_t{64} << 10;
