@@ -1,0 +1,123 @@
+// Construction, the address maps and the bus. Time and the run loop are in board_run.cc.
+#include "machine/board/board.h"
+
+#include "base/check.h"
+#include "machine/platform.h"
+
+namespace pollux::machine::board {
+
+using device::Lapic;
+
+Board::Board(memory::GuestMemory& memory, BoardSettings settings)
+    : memory_(memory),
+      clock_(settings.rate),
+      interrupts_(*this, *this),
+      pit_(*this, interrupts_.isa(platform::kPicTimerIrq)),
+      rtc_(*this, interrupts_.isa(platform::kRtcIrq)),
+      serial_(*this, interrupts_.isa(platform::kSerialIrq)),
+      acpi_(*this, interrupts_.isa(platform::kSciIrq), platform::kSleepTypeS5),
+      power_ports_(*this),
+      pci_(platform::kPciWindowBase, platform::kPciWindowBase + platform::kPciWindowSize),
+      entropy_(*this, interrupts_) {
+  unsigned slot = platform::kFirstVirtioSlot;
+  pci_.add(slot++, entropy_);
+  for (auto& disk : settings.disks) {
+    disks_.push_back(std::make_unique<device::virtio::Block>(*this, interrupts_, std::move(disk)));
+    pci_.add(slot++, *disks_.back());
+  }
+  for (auto& nic : settings.nics) {
+    nics_.push_back(std::make_unique<device::virtio::Net>(*this, interrupts_, nic));
+    pci_.add(slot++, *nics_.back());
+  }
+  map_ports();
+}
+
+void Board::map_ports() {
+  device::Pic& pic = interrupts_.pic();
+  ports_.add(platform::kPic1, 2, 1, pic.controller(0));
+  ports_.add(platform::kPic2, 2, 1, pic.controller(1));
+  ports_.add(platform::kPicEdgeLevel, 2, 1, pic.trigger());
+  ports_.add(platform::kPit, 4, 1, pit_.counters());
+  ports_.add(platform::kPitGate, 1, 1, pit_.gate());
+  ports_.add(platform::kKeyboardCommand, 1, 1, power_ports_.keyboard());
+  ports_.add(platform::kRtc, 2, 1, rtc_);
+  ports_.add(platform::kSystemControl, 1, 1, power_ports_.system_control());
+  ports_.add(platform::kDebugConsole, 1, 1, debug_console_);
+  ports_.add(platform::kExit, 4, 4, power_ports_.exit());
+  ports_.add(platform::kSerial, 8, 1, serial_);
+  ports_.add(platform::kPciConfigAddress, 8, 4, config_ports_);
+  ports_.add(platform::kPm1Event, 12, 4, acpi_);
+}
+
+u64 Board::ConfigPorts::read(u64 offset, unsigned size) {
+  if (offset == 1 && size == 1) return board.power_ports_.reset_control().read(0, 1);
+  return board.pci_.config_ports().read(offset, size);
+}
+
+void Board::ConfigPorts::write(u64 offset, unsigned size, u64 value) {
+  if (offset == 1 && size == 1) return board.power_ports_.reset_control().write(0, 1, value);
+  board.pci_.config_ports().write(offset, size, value);
+}
+
+std::optional<Board::Place> Board::place(u64 at, unsigned size) {
+  const auto within = [&](u64 base, u64 bytes) { return at >= base && at - base + size <= bytes; };
+  if (within(platform::kPciWindowBase, platform::kPciWindowSize)) {
+    return Place{&pci_.window(), at - platform::kPciWindowBase};
+  }
+  Lapic& lapic = interrupts_.lapic();
+  if (lapic.decodes_memory() && within(lapic.base(), platform::kLocalApicSize)) return Place{&lapic, at - lapic.base()};
+  if (within(platform::kIoApicBase, platform::kIoApicSize)) {
+    return Place{&interrupts_.ioapic(), at - platform::kIoApicBase};
+  }
+  return std::nullopt;
+}
+
+u64 Board::mmio_read(memory::PhysAddr at, unsigned size) {
+  if (const auto where = place(at.value, size)) return where->registers->read(where->offset, size);
+  return size >= 8 ? ~u64{0} : (u64{1} << (size * 8)) - 1;
+}
+
+void Board::mmio_write(memory::PhysAddr at, unsigned size, u64 value) {
+  if (const auto where = place(at.value, size)) where->registers->write(where->offset, size, value);
+}
+
+// The guest's counter is the bus's plus IA32_TSC_ADJUST, and its deadline is in the guest's counter.
+std::optional<u64> Board::apic_msr_read(u32 index) {
+  const std::optional<u64> value = interrupts_.lapic().msr_read(index);
+  if (index == Lapic::kMsrTscDeadline && value && *value != 0) return *value + cpu_->state().tsc_adjust;
+  return value;
+}
+
+bool Board::apic_msr_write(u32 index, u64 value) {
+  if (index == Lapic::kMsrTscDeadline && value != 0) {
+    const u64 adjust = cpu_->state().tsc_adjust;
+    const bool passed = i64(value - adjust) <= 0;  // before power-on
+    value = passed ? 1 : value - adjust;
+  }
+  return interrupts_.lapic().msr_write(index, value);
+}
+
+void Board::interrupt_line(bool raised) {
+  cpu_->set_interrupt_line(raised);
+  if (raised && in_processor_) cpu_->request_stop();
+}
+
+void Board::init() { emit(door::PowerOutput{door::PowerEvent::kReset, 0}); }  // as a PC with one processor does
+
+void Board::visit(Visitor& v) {
+  POLLUX_CHECK(outputs_.empty() || !v.restoring(), "outputs are taken before a machine is restored");
+  v.component("clock", clock_);
+  v.component("pit", pit_);
+  v.component("rtc", rtc_);
+  v.component("serial", serial_);
+  v.component("acpi", acpi_);
+  v.component("power_ports", power_ports_);
+  v.component("pci", pci_);
+  v.component("entropy", entropy_);
+  for (auto& disk : disks_) v.component("disk", *disk);
+  for (auto& nic : nics_) v.component("nic", *nic);
+  v.component("interrupts", interrupts_);
+  v.field("off", off_);
+}
+
+}  // namespace pollux::machine::board

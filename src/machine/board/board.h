@@ -1,0 +1,144 @@
+// The PC around the processor: which devices sit where, what time it is, and when the processor must stop.
+//
+// Made with the guest's memory, then given its processor (connect()), then driven by machine/computer: run(), deliver
+// an input to the device that owns it followed by settle(), take_outputs().
+//
+// Invariants
+//  1. After every public call no device's deadline is overdue (settle()): a timer event happens at the first position
+//     whose virtual time is not before its deadline, however runs are sliced.
+//  2. An access that emits an output or moves a deadline ends the processor's run after its instruction, so outputs
+//     carry the position at which that instruction has retired.
+//  3. Nothing happens at a position after run() has returned there but what is delivered: an interrupt that is
+//     pending at `until` is taken in the next run.
+// Not here: booting, configuration bytes, digests (machine/computer).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "cpu/bus.h"
+#include "cpu/cpu.h"
+#include "device/acpi_pm.h"
+#include "device/pci.h"
+#include "device/pit.h"
+#include "device/power_ports.h"
+#include "device/rtc.h"
+#include "device/serial.h"
+#include "device/virtio/block.h"
+#include "device/virtio/entropy.h"
+#include "device/virtio/net.h"
+#include "machine/board/address_map.h"
+#include "machine/board/interrupts.h"
+#include "machine/machine.h"
+#include "machine/virtual_clock.h"
+
+namespace pollux::machine::board {
+
+struct BoardSettings {
+  u64 rate = 0;  // of virtual time: nanoseconds per instruction, 32.32
+  std::vector<device::virtio::BlockSettings> disks;
+  std::vector<device::virtio::NetSettings> nics;
+};
+
+class Board final : public cpu::Bus, public device::Host, public ProcessorSignals {
+ public:
+  Board(memory::GuestMemory& memory, BoardSettings settings);
+  Board(const Board&) = delete;
+  Board& operator=(const Board&) = delete;
+
+  void connect(cpu::Cpu& cpu) { cpu_ = &cpu; }
+
+  // ---- for machine/computer ----
+  RunStop run(door::Position until);
+  // After anything was delivered.
+  void settle();
+  std::vector<door::OutputAt> take_outputs() { return std::exchange(outputs_, {}); }
+  bool idle() const;
+  door::VirtualNs idle_until() const { return idle() ? deadline() : door::kNever; }
+  void skip_idle();
+  void set_clock(door::VirtualNs now, u64 rate) { clock_.set(cpu_->position(), now, rate); }
+  void stop() { off_ = true; }
+  bool off() const { return off_; }
+
+  device::Serial& serial() { return serial_; }
+  device::Rtc& rtc() { return rtc_; }
+  device::AcpiPm& acpi() { return acpi_; }
+  device::virtio::Entropy& entropy() { return entropy_; }
+  const device::virtio::Entropy& entropy() const { return entropy_; }
+  // nullptr when there is no such device.
+  device::virtio::Block* disk(u32 index) { return index < disks_.size() ? disks_[index].get() : nullptr; }
+  device::virtio::Net* nic(u32 index) { return index < nics_.size() ? nics_[index].get() : nullptr; }
+
+  void visit(Visitor& v);
+
+  // ---- device::Host ----
+  door::VirtualNs now() const override { return clock_.at(cpu_->position()); }
+  void emit(door::Output output) override;
+  void wake_board() override;
+  memory::GuestMemory& memory() override { return memory_; }
+
+  // ---- cpu::Bus ----
+  u64 mmio_read(memory::PhysAddr at, unsigned size) override;
+  void mmio_write(memory::PhysAddr at, unsigned size, u64 value) override;
+  u32 port_read(u16 port, unsigned size) override { return ports_.read(port, size); }
+  void port_write(u16 port, unsigned size, u32 value) override { ports_.write(port, size, value); }
+  u8 acknowledge_interrupt() override { return interrupts_.acknowledge(); }
+  u64 time_stamp_counter() override { return now().value; }
+  std::optional<u64> apic_msr_read(u32 index) override;
+  bool apic_msr_write(u32 index, u64 value) override;
+  u64 task_priority() override { return interrupts_.lapic().task_priority(); }
+  void set_task_priority(u64 cr8) override { interrupts_.lapic().set_task_priority(cr8); }
+
+  // ---- ProcessorSignals ----
+  void interrupt_line(bool raised) override;
+  void nmi() override { cpu_->raise_nmi(); }
+  void init() override;
+
+ private:
+  struct ConfigPorts final : device::Registers {  // PCI configuration with the reset register in its middle
+    explicit ConfigPorts(Board& b) : board(b) {}
+    u64 read(u64 offset, unsigned size) override;
+    void write(u64 offset, unsigned size, u64 value) override;
+    Board& board;
+  };
+  struct DebugConsole final : device::Registers {
+    explicit DebugConsole(device::Serial& s) : serial(s) {}
+    u64 read(u64, unsigned) override { return 0xe9; }
+    void write(u64, unsigned, u64 value) override { serial.send(u8(value)); }
+    device::Serial& serial;
+  };
+  struct Place {  // who answers in device memory, and where in its range
+    device::Registers* registers;
+    u64 offset;
+  };
+
+  void map_ports();
+  std::optional<Place> place(u64 at, unsigned size);
+  door::VirtualNs deadline() const;
+  bool wakes() const;
+  void run_processor(door::Position until);
+
+  memory::GuestMemory& memory_;
+  cpu::Cpu* cpu_ = nullptr;
+  VirtualClock clock_;
+  Interrupts interrupts_;
+  device::Pit pit_;
+  device::Rtc rtc_;
+  device::Serial serial_;
+  device::AcpiPm acpi_;
+  device::PowerPorts power_ports_;
+  device::PciBus pci_;
+  device::virtio::Entropy entropy_;
+  std::vector<std::unique_ptr<device::virtio::Block>> disks_;
+  std::vector<std::unique_ptr<device::virtio::Net>> nics_;
+  ConfigPorts config_ports_{*this};
+  DebugConsole debug_console_{serial_};
+  PortMap ports_;
+
+  bool off_ = false;
+  bool in_processor_ = false;  // inside cpu_->run()
+  std::vector<door::OutputAt> outputs_;
+};
+
+}  // namespace pollux::machine::board
