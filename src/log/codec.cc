@@ -66,6 +66,13 @@ void put_input(const door::Input& input, ByteWriter& out) {
              input);
 }
 
+Mark get_mark(ByteReader& in) {
+  Mark mark;
+  mark.digest = in.get<u64>();
+  for (u64 count = in.get_varint(); count > 0 && in.ok(); --count) mark.components.push_back(in.get<u16>());
+  return mark;
+}
+
 // The body after its kind. ok stays true when the values are ones that encode can write.
 Body get_body(EntryKind kind, ByteReader& in, bool& ok) {
   switch (kind) {
@@ -116,7 +123,7 @@ Body get_body(EntryKind kind, ByteReader& in, bool& ok) {
     case EntryKind::kStop:
       return door::StopInput{};
     case EntryKind::kMark:
-      return Mark{in.get<u64>()};
+      return get_mark(in);
     case EntryKind::kReached:
       return Reached{};
     case EntryKind::kEnd:
@@ -164,7 +171,11 @@ void encode(const Entry& entry, door::Position& previous, ByteWriter& out) {
   previous = entry.position;
   std::visit(Overloaded{
                  [&](const door::Input& input) { put_input(input, out); },
-                 [&](const Mark& mark) { out.put<u64>(mark.digest); },
+                 [&](const Mark& mark) {
+                   out.put<u64>(mark.digest);
+                   out.put_varint(mark.components.size());
+                   for (const u16 component : mark.components) out.put<u16>(component);
+                 },
                  [&](const Reached&) {},
                  [&](const End& end) { out.put<u64>(end.digest); },
              },

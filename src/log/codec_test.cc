@@ -31,7 +31,7 @@ Body some_body(Random& random) {
     case 7: return door::PowerButtonInput{};
     case 8: return door::DeviceInput{door::DeviceChange(random.below(3)), u32(random.below(9)), some_number(random)};
     case 9: return door::StopInput{};
-    case 10: return Mark{random.next()};
+    case 10: return Mark{random.next(), std::vector<u16>(random.below(30), u16(random.next()))};
     case 11: return Reached{};
     default: return End{random.next()};
   }

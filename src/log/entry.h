@@ -3,15 +3,18 @@
 #pragma once
 
 #include <variant>
+#include <vector>
 
 #include "door/input.h"
 #include "door/position.h"
 
 namespace pollux::log {
 
-// The machine's digest at the position. Replay and backup compare, and stop on a difference.
+// The machine's digest at the position. Replay and backup compare, and stop on a difference. components: the low 16
+// bits of each component's digest in the machine's order, to name the one that differs; empty: not recorded.
 struct Mark {
   u64 digest = 0;
+  std::vector<u16> components;
   bool operator==(const Mark&) const = default;
 };
 

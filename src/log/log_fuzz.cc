@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "base/checksum.h"
 #include "log/codec.h"
 #include "log/log_reader.h"
 #include "log/log_writer.h"
@@ -58,11 +59,25 @@ void any_payload(ByteSpan bytes) {
   require(back.size() <= entries->size() && std::equal(back.begin(), back.end(), entries->begin()));
 }
 
+// The same for a header's body.
+void any_header(ByteSpan body) {
+  ByteWriter file;
+  file.put_bytes(as_bytes(log::kMagic));
+  file.put<u32>(log::kFormatVersion);
+  file.put<u32>(u32(body.size()));
+  file.put_bytes(body);
+  file.put<u64>(checksum(file.bytes()));
+  log::LogReader reader;
+  read(file.bytes(), 4096, reader);
+  if (reader.header()) require(log::LogWriter(*reader.header()).bytes_made() <= file.size());
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   const ByteSpan bytes = std::as_bytes(std::span(data, size));
   any_file(bytes);
   any_payload(bytes);
+  any_header(bytes);
   return 0;
 }

@@ -47,7 +47,12 @@ std::string detail(const door::StopInput&) { return ""; }
 std::string detail(const door::Input& input) {
   return std::visit([](const auto& i) { return detail(i); }, input);
 }
-std::string detail(const Mark& mark) { return text("digest %016" PRIx64, mark.digest); }
+std::string detail(const Mark& mark) {
+  std::string out = text("digest %016" PRIx64, mark.digest);
+  if (!mark.components.empty()) out += ", components";
+  for (const u16 component : mark.components) out += text(" %04x", unsigned(component));
+  return out;
+}
 std::string detail(const Reached&) { return ""; }
 std::string detail(const End& end) { return text("digest %016" PRIx64, end.digest); }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "session/mark.h"
 #include "session/session_door.h"
 
 namespace pollux::session {
@@ -249,7 +250,7 @@ Result<void> LiveSession::mark_if_due() {
   mark_position_ = at;
   mark_time_ = now;
   ++counters_.marks;
-  return journal_.append({at, log::Mark{machine_.digest()}});
+  return journal_.append({at, make_mark(machine_)});
 }
 
 RunReport LiveSession::report(Result<void> ended) {

@@ -4,6 +4,7 @@
 #include <cinttypes>
 #include <cstdio>
 
+#include "session/mark.h"
 #include "session/session_door.h"
 
 namespace pollux::session {
@@ -126,9 +127,9 @@ void ReplaySession::take_effect(const log::Entry& entry) {
     machine::SessionDoor::deliver(machine_, *input);
     drop_outputs();
   } else if (const auto* mark = std::get_if<log::Mark>(&entry.body)) {
-    compare(mark->digest);
+    compare(*mark);
   } else if (const auto* end = std::get_if<log::End>(&entry.body)) {
-    compare(end->digest);
+    compare({end->digest, {}});
     if (done_) return;
     if (power_) report_.exit_code = power_->code;
     finish(power_           ? (power_->event == door::PowerEvent::kOff ? StopReason::kPowerOff : StopReason::kReset)
@@ -138,13 +139,14 @@ void ReplaySession::take_effect(const log::Entry& entry) {
   if (options_.on_entry) options_.on_entry(entry);
 }
 
-void ReplaySession::compare(u64 expected) {
+void ReplaySession::compare(const log::Mark& expected) {
   const u64 digest = machine_.digest();
   ++report_.counters.marks;
-  if (digest != expected) {
-    diverge(text("the machine differs from its log at position %" PRIu64 ": its digest is %016" PRIx64
+  if (digest != expected.digest) {
+    const std::string component = first_different_component(machine_, expected);
+    diverge(text("the machine differs from its log at position %" PRIu64 "%s%s: its digest is %016" PRIx64
                  ", the log's is %016" PRIx64 "; they agreed at position %" PRIu64,
-                 machine_.position().value, digest, expected, last_compared_.value));
+                 machine_.position().value, component.empty() ? "" : " in ", component.c_str(), digest, expected.digest, last_compared_.value));
     return;
   }
   last_compared_ = machine_.position();

@@ -56,7 +56,7 @@ class ReplaySession {
   // Takes what was spent from budget.
   Reach run_to(door::Position target, u64& budget);
   void take_effect(const log::Entry& entry);
-  void compare(u64 expected);
+  void compare(const log::Mark& expected);
   void drop_outputs();
   void finish(StopReason reason);
   void diverge(std::string sentence);
