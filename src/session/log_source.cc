@@ -6,6 +6,9 @@ Result<void> LogSource::open() {
   while (!reader_.header() && reader_.state() == log::LogState::kReading)
     if (auto r = feed(); !r) return r;
   if (!reader_.header()) return fail(ErrorKind::kFormat, reader_.sentence());
+  if (header().start != log::StartPoint::kPowerOn)
+    return fail(ErrorKind::kFormat, "the log goes on from checkpoint " + header().checkpoint +
+                                        ", but this program replays from power-on only");
   return {};
 }
 
