@@ -114,9 +114,9 @@ void Board::visit(Visitor& v) {
   v.component("power_ports", power_ports_);
   v.component("pci", pci_);
   v.component("entropy", entropy_);
-  for (auto& disk : disks_) v.component("disk", *disk);
-  for (auto& nic : nics_) v.component("nic", *nic);
-  v.component("interrupts", interrupts_);
+  for (std::size_t i = 0; i < disks_.size(); ++i) v.component("disk" + std::to_string(i), *disks_[i]);
+  for (std::size_t i = 0; i < nics_.size(); ++i) v.component("nic" + std::to_string(i), *nics_[i]);
+  interrupts_.visit(v);
   v.field("off", off_);
 }
 
