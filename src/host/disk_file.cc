@@ -101,15 +101,23 @@ Result<void> DiskFile::acquire(u64 wait_ms) {
     const timespec moment{0, 1'000'000};
     ::nanosleep(&moment, nullptr);
   }
-  // What another host wrote since this one last looked must be read from the storage.
-  ::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_DONTNEED);
+  locked_ = true;
+  look_again();
   acquired_ = true;
   return {};
 }
 
+void DiskFile::take_over() {
+  if (acquired_) return;
+  look_again();
+  acquired_ = true;
+}
+
+// What another host wrote since this one last looked must be read from the storage.
+void DiskFile::look_again() { ::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_DONTNEED); }
+
 void DiskFile::release() {
-  if (!acquired_.exchange(false)) return;
-  lock(fd_.get(), F_UNLCK);
+  if (acquired_.exchange(false) && locked_.exchange(false)) lock(fd_.get(), F_UNLCK);
 }
 
 void DiskFile::set_fence(storage::Fence fence) {
@@ -120,6 +128,7 @@ void DiskFile::set_fence(storage::Fence fence) {
 
 bool DiskFile::may_write() const {
   if (read_only() || !acquired_) return false;
+  if (!locked_ && lock(fd_.get(), F_WRLCK)) locked_ = true;
   std::shared_ptr<const storage::Fence> fence;
   {
     std::lock_guard guard(fence_mutex_);

@@ -28,6 +28,7 @@ class DiskFile final : public storage::Disk {
   bool read_only() const override { return access_ == Access::kReadOnly; }
   u64 identity() const override;
   Result<void> acquire(u64 wait_ms) override;
+  void take_over() override;
   void release() override;
   bool acquired() const override { return acquired_; }
   void set_fence(storage::Fence fence) override;
@@ -40,11 +41,14 @@ class DiskFile final : public storage::Disk {
   DiskFile(Fd fd, std::string path, u64 size_bytes, Access access)
       : fd_(std::move(fd)), path_(std::move(path)), size_bytes_(size_bytes), access_(access) {}
 
+  void look_again();
+
   Fd fd_;
   std::string path_;
   u64 size_bytes_;
   Access access_;
   std::atomic<bool> acquired_ = false;
+  mutable std::atomic<bool> locked_ = false;  // acquired_ without it: taken over
   mutable std::mutex fence_mutex_;
   std::shared_ptr<const storage::Fence> fence_;
 };

@@ -80,6 +80,20 @@ TEST(DiskFile, OneMachineWritesAndASecondIsToldThatTheDiskIsInUse) {
   EXPECT_TRUE(second->acquire(0));
 }
 
+TEST(DiskFile, ADiskTakenOverIsWritableAndItsClaimFollowsWhenItIsFree) {
+  TemporaryFolder folder;
+  const std::string path = make_image(folder, "d.img", 4096);
+  auto hung = *DiskFile::open(path, Access::kReadWrite);
+  auto heir = *DiskFile::open(path, Access::kReadWrite);
+  auto third = *DiskFile::open(path, Access::kReadWrite);
+  ASSERT_TRUE(hung->acquire(0));
+  heir->take_over();
+  EXPECT_TRUE(heir->may_write());
+  hung->release();
+  EXPECT_TRUE(heir->may_write());
+  EXPECT_FALSE(third->acquire(0));
+}
+
 TEST(DiskFile, ReadersShareADisk) {
   TemporaryFolder folder;
   const std::string path = make_image(folder, "d.img", 4096);

@@ -70,11 +70,18 @@ Result<void> LinuxWorld::open_nic(u32 index) {
   return {};
 }
 
-Result<void> LinuxWorld::go_live(u64 wait_ms) {
+Result<void> LinuxWorld::go_live(u64 wait_ms, Claim claim) {
   if (live_) return {};
+  const u64 deadline = monotonic_ns() + wait_ms * kNanosecondsPerMs;
   for (std::size_t i = 0; i < options_.disks.size(); ++i) {
-    Result<void> acquired = options_.disks[i]->acquire(wait_ms);
+    const u64 now = monotonic_ns();
+    const u64 left_ms = deadline > now ? (deadline - now) / kNanosecondsPerMs : 0;
+    Result<void> acquired = options_.disks[i]->acquire(left_ms);
     if (acquired) continue;
+    if (claim == Claim::kTakeOver) {
+      options_.disks[i]->take_over();
+      continue;
+    }
     while (i-- > 0) options_.disks[i]->release();
     return acquired;
   }

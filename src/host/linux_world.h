@@ -36,6 +36,8 @@ struct NicOptions {
 };
 
 enum class Start { kLive, kQuiet };
+// What to do about a disk that its previous owner does not let go: fail, or take it over (storage/disk.h).
+enum class Claim { kRequired, kTakeOver };
 
 struct LinuxWorldOptions {
   std::string console;                           // as make_console()
@@ -61,10 +63,10 @@ class LinuxWorld final : public world::World {
   void wait(u64 deadline_ns, std::vector<door::Input>& arrived) override;
   void notify() override;
 
-  // Acquires the disks, waiting up to wait_ms for each, and lets packets and typing in; every card's link state
+  // Acquires the disks, waiting up to wait_ms in total, and lets packets and typing in; every card's link state
   // arrives as an input, for the machine may have known another. Does nothing when live. On failure nothing is
   // acquired that was not before, and it may be called again.
-  Result<void> go_live(u64 wait_ms);
+  Result<void> go_live(u64 wait_ms, Claim claim = Claim::kRequired);
 
   // "disk.engine.io_uring", "disk.reads", "net.0.sent", ...: for the report. Thread-safe.
   std::vector<std::pair<std::string, u64>> counters() const;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "host/clock.h"
+#include "host/sandbox.h"
 
 namespace pollux::host {
 namespace {
@@ -35,6 +36,7 @@ void Reactor::stop() {
 }
 
 void Reactor::loop() {
+  drop_capabilities();
   std::vector<pollfd> waits(sources_.size() + 1);
   while (!stopping_) {
     u64 deadline = Source::kNoDeadline;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "host/disk_engine.h"
+#include "host/sandbox.h"
 
 namespace pollux::host {
 namespace {
@@ -74,6 +75,7 @@ class ThreadEngine final : public DiskEngine {
 
  private:
   void work() {
+    drop_capabilities();
     std::unique_lock lock(mutex_);
     while (true) {
       changed_.wait(lock, [this] { return stopping_ || !steps_.empty(); });

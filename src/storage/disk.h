@@ -33,6 +33,9 @@ class Disk {
   // for a previous owner to let go (a killed process does so by itself, after its last write has ended). Fails with
   // a sentence when somebody keeps it. Does nothing when the disk is acquired already.
   virtual Result<void> acquire(u64 wait_ms) = 0;
+  // Acquires without the claim of the storage, which a hung owner or a dead host still holds. Only for the winner of
+  // an arbitration whose loser is fenced (R7). The claim is taken as soon as it is free.
+  virtual void take_over() = 0;
   virtual void release() = 0;
   virtual bool acquired() const = 0;
 
