@@ -125,7 +125,7 @@ TEST(Replay, ARecordedRunIsReproducedWithAnySlices) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const Recording recording = record(seed);
     ASSERT_EQ(recording.report.error.sentence, "");
-    for (const u64 slices : {u64{0}, u64{10}, u64{5000}}) {
+    for (const u64 slices : {u64{0}, u64{50}, u64{5000}}) {
       const Replayed again = replay(recording.log, slices, seed);
       ASSERT_EQ(again.report.error.sentence, "") << slices;
       EXPECT_EQ(again.report.warning, "");
