@@ -6,12 +6,16 @@
 #include "log/codec.h"
 
 namespace pollux::log {
+namespace {
+constexpr std::size_t kKeptCapacity = std::size_t{8} << 20;
+}  // namespace
 
 void LogReader::feed(ByteSpan bytes) {
   if (state_ != LogState::kReading) return;
   if (used_ > 0) {
     buffer_.erase(buffer_.begin(), buffer_.begin() + std::ptrdiff_t(used_));
     used_ = 0;
+    if (buffer_.capacity() > kKeptCapacity) buffer_.shrink_to_fit();  // the header, with kernel and initrd, is gone
   }
   buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
   parse();
