@@ -257,7 +257,7 @@ TEST(LinuxWorld, AnUnknownConsoleIsRefused) {
   EXPECT_THAT(LinuxWorld::create(std::move(options)).error().sentence, HasSubstr("unix:PATH"));
 }
 
-TEST(LinuxWorld, EachStopSignalArrivesAsAStop) {
+TEST(LinuxWorld, EachStopSignalArrivesAsAStopAndAPowerSignalAsTheButton) {
   LinuxWorldOptions options = quiet_options();
   options.stop_signals = true;
   const auto world = make(std::move(options));
@@ -266,6 +266,8 @@ TEST(LinuxWorld, EachStopSignalArrivesAsAStop) {
     ::kill(::getpid(), number);
     arrivals.await<door::StopInput>();
   }
+  ::kill(::getpid(), SIGPWR);
+  arrivals.await<door::PowerButtonInput>();
 }
 
 // A program on a terminal of its own: reads what it prints, types, and looks at the terminal's settings.

@@ -9,7 +9,7 @@
 namespace pollux::host {
 namespace {
 
-constexpr int kStops[] = {SIGINT, SIGTERM, SIGHUP, SIGPWR};
+constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGPWR};
 
 std::atomic<bool> g_stop, g_power_button;  // lock-free, so a handler may set them
 
@@ -19,7 +19,7 @@ const EventFd& event() {
   return once;
 }
 
-struct sigaction g_before[std::size(kStops)];
+struct sigaction g_before[std::size(kSignals)];
 
 void on_signal(int number) {
   const int error_number = errno;
@@ -42,17 +42,18 @@ StopSignals::StopSignals(std::function<void()> stop, std::function<void()> power
   struct sigaction action{};
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
-  for (std::size_t i = 0; i < std::size(kStops); ++i) {
-    sigaction(kStops[i], nullptr, &g_before[i]);
+  for (std::size_t i = 0; i < std::size(kSignals); ++i) {
+    sigaction(kSignals[i], nullptr, &g_before[i]);
+    if (kSignals[i] == SIGPWR && !power_button_) continue;
     // nohup and shells that start a job in the background have said that it is not to be stopped so.
-    if (g_before[i].sa_handler == SIG_IGN && kStops[i] != SIGTERM) continue;
-    sigaction(kStops[i], &action, nullptr);
+    if (g_before[i].sa_handler == SIG_IGN && (kSignals[i] == SIGINT || kSignals[i] == SIGHUP)) continue;
+    sigaction(kSignals[i], &action, nullptr);
   }
   ignore_write_signals();
 }
 
 StopSignals::~StopSignals() {
-  for (std::size_t i = 0; i < std::size(kStops); ++i) sigaction(kStops[i], &g_before[i], nullptr);
+  for (std::size_t i = 0; i < std::size(kSignals); ++i) sigaction(kSignals[i], &g_before[i], nullptr);
 }
 
 pollfd StopSignals::interest() { return {event().fd(), POLLIN, 0}; }

@@ -1,6 +1,7 @@
-// SIGINT, SIGTERM and SIGHUP as an event that stops, SIGPWR as one that presses the power button. The first asks the machine to stop in order; the handler stays, so that a
-// second one does the same and a hasty operator breaks nothing (SIGKILL is there for the rest). Also ignores SIGPIPE
-// and SIGXFSZ for the process: a reader that went away and a file at its limit are errors of the write, not deaths.
+// Signals as events: SIGINT, SIGTERM and SIGHUP stop, SIGPWR presses the power button. The first stop asks the machine
+// to stop in order; the handler stays, so that a second one does the same and a hasty operator breaks nothing (SIGKILL
+// is there for the rest). Also ignores SIGPIPE and SIGXFSZ for the process: a reader that went away and a file at its
+// limit are errors of the write, not deaths.
 #pragma once
 
 #include <functional>
@@ -11,7 +12,8 @@ namespace pollux::host {
 
 class StopSignals final : public Source {
  public:
-  StopSignals(std::function<void()> stop, std::function<void()> power_button);  // at most one exists at a time
+  // power_button empty: SIGPWR is left as it is. At most one exists at a time.
+  explicit StopSignals(std::function<void()> stop, std::function<void()> power_button = {});
   ~StopSignals() override;
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
