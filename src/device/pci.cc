@@ -25,6 +25,7 @@ PciBus::PciBus(u64 window_base, u64 window_end)
 void PciBus::add(unsigned device, PciFunction& function) {
   POLLUX_CHECK(device < kDevices && !functions_[device], "this device number is taken");
   functions_[device] = &function;
+  decoders_.push_back(&function);
   PciConfig& config = function.config();
   for (unsigned bar = 0; bar < PciConfig::kBars; ++bar) {
     const u64 size = config.size_of_bar(bar);
@@ -61,8 +62,7 @@ void PciBus::Ports::write(u64 offset, unsigned size, u64 value) {
 }
 
 u64 PciBus::Window::read(u64 offset, unsigned size) {
-  for (PciFunction* function : bus.functions_) {
-    if (!function) continue;
+  for (PciFunction* function : bus.decoders_) {
     if (const auto at = function->config().decode(bus.window_base_ + offset)) {
       return function->bar_read(at->bar, at->offset, size);
     }
@@ -71,8 +71,7 @@ u64 PciBus::Window::read(u64 offset, unsigned size) {
 }
 
 void PciBus::Window::write(u64 offset, unsigned size, u64 value) {
-  for (PciFunction* function : bus.functions_) {
-    if (!function) continue;
+  for (PciFunction* function : bus.decoders_) {
     if (const auto at = function->config().decode(bus.window_base_ + offset)) {
       return function->bar_write(at->bar, at->offset, size, value);
     }

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <array>
+#include <vector>
 
 #include "device/device.h"
 #include "device/pci_config.h"
@@ -86,6 +87,7 @@ class PciBus {
   u64 next_address_;
   HostBridge bridge_;
   std::array<PciFunction*, kDevices> functions_{};
+  std::vector<PciFunction*> decoders_;  // those with BARs
   u32 address_ = 0;  // the register at 0xcf8
   Ports ports_{*this};
   Window window_{*this};

@@ -11,7 +11,8 @@ namespace pollux::device::virtio::test {
 // What a device sees of a machine: memory, the outputs it made, the messages it sent.
 class FakeMachine final : public Host, public MessageSink {
  public:
-  explicit FakeMachine(u64 bytes = 4 << 20) : memory_(memory::heap_region(bytes)) {}
+  explicit FakeMachine(u64 bytes = 4 << 20) : FakeMachine(memory::heap_region(bytes)) {}
+  explicit FakeMachine(memory::Region region) : memory_(std::move(region)) {}
   door::VirtualNs now() const override { return door::VirtualNs(0); }
   void emit(door::Output output) override { outputs.push_back(std::move(output)); }
   void wake_board() override {}
@@ -149,8 +150,14 @@ class DriverRegisters {
     const u8 first = u8(config(0x34, 1));
     for (u8 at = first; at; at = u8(config(u8(at + 1), 1))) {
       if (config(at, 1) == 0x11) msix_ = at;
-      if (config(at, 1) == 0x09) capabilities_[u8(config(u8(at + 3), 1))] = at;
+      if (config(at, 1) == 0x09) capabilities_[u8(config(u8(at + 3), 1)) & 7] = at;
     }
+    // A kernel maps the structures once.
+    const u64 bar = (config(0x10, 4) & ~0xfu) - kWindow;
+    for (u8 type = 1; type <= 4; ++type) {
+      if (capabilities_[type]) structures_[type] = bar + config(u8(capabilities_[type] + 8), 4);
+    }
+    msix_table_ = bar + (config(u8(msix_ + 4), 4) & ~7u);
   }
 
   u32 config(u8 offset, unsigned size) {
@@ -161,15 +168,11 @@ class DriverRegisters {
     bus_->config_ports().write(0, 4, 0x8000'0000 | device_ << 11 | (offset & 0xfc));
     bus_->config_ports().write(4 + (offset & 3), size, value);
   }
-  u8 capability(u8 type) const { return capabilities_.at(type); }
+  u8 capability(u8 type) const { return capabilities_[type]; }
   u8 msix() const { return msix_; }
   // Offset in the window of a structure.
-  u64 structure(u8 type) {
-    const u64 bar = config(0x10, 4) & ~0xfu;
-    return bar - kWindow + config(u8(capability(type) + 8), 4);
-  }
-  u64 msix_table() { return (config(0x10, 4) & ~0xfu) - kWindow + (config(u8(msix_ + 4), 4) & ~7u); }
-  u64 msix_pending() { return (config(0x10, 4) & ~0xfu) - kWindow + (config(u8(msix_ + 8), 4) & ~7u); }
+  u64 structure(u8 type) const { return structures_[type]; }
+  u64 msix_table() const { return msix_table_; }
   u64 read(u64 offset, unsigned size) { return bus_->window().read(offset, size); }
   void write(u64 offset, unsigned size, u64 value) { bus_->window().write(offset, size, value); }
   u64 common(u64 offset, unsigned size) { return read(structure(1) + offset, size); }
@@ -227,7 +230,9 @@ class DriverRegisters {
   PciBus* bus_;
   u32 device_;
   u8 msix_ = 0;
-  std::map<u8, u8> capabilities_;
+  u64 msix_table_ = 0;
+  std::array<u8, 8> capabilities_{};
+  std::array<u64, 8> structures_{};
 };
 
 }  // namespace pollux::device::virtio::test
