@@ -45,6 +45,7 @@ struct Decoded {
   u8 operand_size = 0;  // bytes: 2, 4 or 8 by prefixes and mode; 1 for byte opcodes
   u8 address_size = 0;  // bytes
   u8 opcode = 0;        // the last opcode byte
+  bool far = false;     // CALL, JMP, RET between segments
   bool lock = false;
   bool rep = false;    // F3 as REP/REPE, where it is not part of the opcode
   bool repne = false;  // F2, likewise

@@ -26,7 +26,7 @@ struct Block {
   static constexpr unsigned kMaxInstructions = 64;
 
   u64 physical = 0;
-  u64 second_page = ~u64{0};  // physical page of the rest of a crossing instruction
+  u64 second_page = ~u64{0};  // number of the physical page with the rest of a crossing instruction
   u32 mode = 0;
   u16 count = 0;
   u16 bytes = 0;       // length of code; the fall-through is at rip + bytes
@@ -37,7 +37,6 @@ struct Block {
     Block* block = nullptr;
   };
   std::array<Link, 2> links{};
-  Block* next_in_page = nullptr;
   Instruction* instructions = nullptr;
 };
 
@@ -54,9 +53,8 @@ class BlockCache {
   // Takes a copy of the instructions. The caller has the pages watched.
   Block* add(const Block& block, const Instruction* instructions);
 
-  // Throws away all blocks with bytes in this page. True when the page had any.
+  // Throws away all blocks with bytes in the page of this number. True when it had any.
   bool drop_page(u64 physical_page);
-  bool has_code(u64 physical_page) const { return pages_.contains(physical_page); }
   void drop_all();
   // Frees what was thrown away when there is much of it. Call it when no block runs; true: all blocks are gone.
   bool collect();

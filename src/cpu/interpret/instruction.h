@@ -34,7 +34,8 @@ enum InstructionBit : u8 {
 
 struct Instruction {
   Handler handler = nullptr;
-  u64 immediate = 0;     // sign-extended to 64 bits where the instruction sign-extends
+  u64 immediate = 0;     // sign-extended where the instruction sign-extends. Of relative branches: the target,
+                         // counted from the block's start
   i64 displacement = 0;  // of the memory operand; for rip-relative ones counted from the block's start
 
   // Memory operand: byte offsets, from State::gpr[0], of 64-bit cells to add (kZeroCell when absent).
@@ -55,8 +56,9 @@ struct Instruction {
   u16 immediate2 = 0;    // far pointer's selector; ENTER's level
   u16 mnemonic = 0;      // decode::Mnemonic
   u8 opcode = 0;         // the last opcode byte
+  Handler unchecked = nullptr;  // the row's own handler, where handler is checked_simd
 };
-static_assert(sizeof(Instruction) <= 56);
+static_assert(sizeof(Instruction) <= 64);
 
 // Cells in front of State::gpr (see Interpreter::Registers).
 inline constexpr i16 kZeroCell = -8;
@@ -89,6 +91,14 @@ inline constexpr Pattern kXmmM128{u16(bit(decode::OperandKind::kXmm) | kMemBit),
 inline constexpr Pattern kMmxM64{u16(bit(decode::OperandKind::kMmx) | kMemBit), 0};
 }  // namespace pattern
 
+// General register, memory, or either, of T's width.
+template <class T>
+inline constexpr Pattern reg_of{pattern::kGprBit, sizeof(T) * 8};
+template <class T>
+inline constexpr Pattern mem_of{pattern::kMemBit, sizeof(T) * 8};
+template <class T>
+inline constexpr Pattern rm_of{pattern::kGprBit | pattern::kMemBit, sizeof(T) * 8};
+
 // Which unit must be usable: the block builder turns the instruction into #UD or #NM when it is not.
 enum class Unit : u8 {
   kInteger,
@@ -112,6 +122,8 @@ enum Trait : u8 {
                     // general registers and arithmetic flags, never memory.
   kDirect = 16,     // with kBranch: the target is in the instruction, so the next block may be remembered
   kAligned = 32,    // (for the tests) a 16-byte memory operand must be aligned
+  kFarForm = 64,    // CALL, JMP, RET: the far form of the mnemonic
+  kAnyOperands = 128,  // the patterns are not looked at
 };
 
 struct Binding {

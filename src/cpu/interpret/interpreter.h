@@ -122,7 +122,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   template <class T>
   T read_linear(u64 linear, u8 segment) {
     const mmu::TlbEntry& e = read_tlb_[mmu::tlb_index(linear)];
-    if (mmu::tlb_tag(linear, sizeof(T), space_) == e.tag) [[likely]] {
+    if (mmu::tlb_tag(linear, sizeof(T), mmu_.space()) == e.tag) [[likely]] {
       T value;
       std::memcpy(&value, reinterpret_cast<const void*>(linear + e.addend), sizeof value);
       return value;
@@ -134,7 +134,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   template <class T>
   void write_linear(u64 linear, const T& value, u8 segment) {
     const mmu::TlbEntry& e = write_tlb_[mmu::tlb_index(linear)];
-    if (mmu::tlb_tag(linear, sizeof(T), space_) == e.tag) [[likely]] {
+    if (mmu::tlb_tag(linear, sizeof(T), mmu_.space()) == e.tag) [[likely]] {
       std::memcpy(reinterpret_cast<void*>(linear + e.addend), &value, sizeof value);
       return;
     }
@@ -144,7 +144,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   template <class T, class F>
   void modify_linear(u64 linear, u8 segment, F&& f) {
     const mmu::TlbEntry& e = write_tlb_[mmu::tlb_index(linear)];
-    if (mmu::tlb_tag(linear, sizeof(T), space_) == e.tag) [[likely]] {
+    if (mmu::tlb_tag(linear, sizeof(T), mmu_.space()) == e.tag) [[likely]] {
       void* host = reinterpret_cast<void*>(linear + e.addend);
       T value;
       std::memcpy(&value, host, sizeof value);
@@ -197,8 +197,101 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   // Checked by the caller (reserved bits: #GP). The row of such an instruction has kEndsBlock.
   void set_mxcsr(u32 value);
 
+  // ---- for the system families ----
+  u64 block_rip() const { return r_.block_rip; }
+
+  // Segment and offset to linear address, with all checks; offset is already truncated to the address size.
+  u64 linear_of(u8 segment, u64 offset, unsigned size, mmu::Access access);
+  static u64 truncated(u64 offset, unsigned size) {
+    return size == 8 ? offset : size == 4 ? u32(offset) : u16(offset);
+  }
+  template <class T>
+  T read_at(u8 segment, u64 offset, unsigned address_size) {
+    return read_linear<T>(linear_of(segment, truncated(offset, address_size), sizeof(T), mmu::Access::kRead), segment);
+  }
+  template <class T>
+  void write_at(u8 segment, u64 offset, unsigned address_size, T value) {
+    write_linear<T>(linear_of(segment, truncated(offset, address_size), sizeof(T), mmu::Access::kWrite), value,
+                    segment);
+  }
+
+  // A near branch's target: truncated to the operand size; #GP(0) when not canonical or beyond the limit of CS.
+  u64 near_target(u64 target, unsigned operand_size);
+
+  // The stack, by the current stack size. size: 2, 4 or 8 bytes. peek_stack reads at rsp + offset.
+  void push(u64 value, unsigned size);
+  u64 peek_stack(u64 offset, unsigned size);
+  void move_stack(i64 delta);
+  u64 pop(unsigned size) {
+    const u64 value = peek_stack(0, size);
+    move_stack(size);
+    return value;
+  }
+  u64 stack_mask() const { return stack_mask_; }
+
+  // Accesses with the rights of a given view; segment only decides between #SS and #GP.
+  void read_as(mmu::View view, u64 linear, void* to, unsigned size, u8 segment);
+  void write_as(mmu::View view, u64 linear, const void* from, unsigned size, u8 segment);
+  // Descriptor tables and task-state segments: supervisor accesses whatever the privilege level.
+  template <class T>
+  T system_read(u64 linear) {
+    T value;
+    read_as(mmu::View::kSupervisor, linear, &value, sizeof value, x86::kDs);
+    return value;
+  }
+  template <class T>
+  void system_write(u64 linear, T value) {
+    write_as(mmu::View::kSupervisor, linear, &value, sizeof value, x86::kDs);
+  }
+  // Where linear is in host memory, if the TLB of the current view knows.
+  std::byte* probe(u64 linear, mmu::Access access) const { return mmu_.probe(linear, access, view_); }
+  static mmu::View view_of(unsigned cpl) { return cpl == 3 ? mmu::View::kUser : mmu::View::kSupervisor; }
+
+  // To be called after a change of CS, SS, CR0, CR3, CR4, EFER, RFLAGS.AC or VM, MXCSR masks. Such an instruction's
+  // row has kEndsBlock.
+  void mode_changed();
+  void control_changed();  // CR0, CR3, CR4, EFER: tells the MMU, then mode_changed()
+
+  void view_changed();     // RFLAGS.AC alone
+
+  // Ends the block after this instruction, so that the loop looks at attention again.
+  void end_block() { end_ = current_ + 1; }
+  void set_shadow();       // STI, MOV SS, POP SS: the next boundary takes no interrupt
+  void halt();
+  // No single-step trap after this instruction although TF was set before it.
+  void skip_single_step() { skip_single_step_ = true; }
+
+  // REP: how many iterations may retire in this execution; counting all but the last; staying at this instruction.
+  // After each iteration in which wants_attention(), the rest must wait.
+  u64 repeat_budget() const { return budget_ - u64(current_ - first_); }
+  void retire_iterations(u64 count) {
+    position_ += count;
+    budget_ -= count;
+    deliveries_ = 0;
+  }
+  void repeat_later() { r_.state.rip = instruction_rip(); }
+  bool wants_attention() const { return (attention_ & (kStop | kLine | kNmi)) || code_changed_; }
+
  private:
-  friend struct Internals;  // internals.h: what the system families need beyond the above
+  enum Attention : u32 {
+    kStop = 1,       // request_stop()
+    kLine = 2,       // the interrupt line is raised
+    kNmi = 4,
+    kSingleStep = 8, // RFLAGS.TF
+    kShadow = 16,    // state.interrupt_shadow
+    kHalted = 32,
+  };
+
+  // run.cc
+  StopReason loop();
+  bool deliver_pending();          // NMI, interrupt; true when one was taken
+  void execute(Block* block, u64 most);
+  void take_fault(const x86::Fault& fault);
+  void refresh_attention();
+  // block_builder.cc
+  Block* find_block();
+  Block* build(u64 linear, u64 physical, std::byte* host);
+  void update_context();
 
   template <class T = u64>
   T cell(i16 offset) const {
@@ -209,6 +302,9 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   u64 segmented_address(const Instruction& i, unsigned size, mmu::Access access);
   void read_slow(u64 linear, void* to, unsigned size, u8 segment);
   void write_slow(u64 linear, const void* from, unsigned size, u8 segment);
+  mmu::Translation translate(mmu::View view, u64 linear, mmu::Access access);
+  void check_linear(u64 linear, unsigned size, u8 segment) const;
+  u64 next_page(u64 linear) const;
 
   // The zero and block-rip cells stand in front of the state, so that every part of an address is one load at an
   // offset from gpr[0].
@@ -222,7 +318,6 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   // Hot.
   const mmu::TlbEntry* read_tlb_ = nullptr;
   const mmu::TlbEntry* write_tlb_ = nullptr;
-  u64 space_ = 0;
   const Instruction* current_ = nullptr;
   const Instruction* first_ = nullptr;
   const Instruction* end_ = nullptr;
@@ -240,6 +335,18 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   BlockCache blocks_;
   u32 mode_bits_ = 0;      // key of blocks: code size, units, unmasked SIMD exceptions
   u64 stack_mask_ = 0xffff;
+  mmu::View view_ = mmu::View::kSupervisor;
+  bool alignment_check_ = false;
+  bool skip_single_step_ = false;
+  bool shutdown_ = false;
+  bool code_changed_ = false;  // during this block: it, or what its address means
+  bool linkable_ = false;      // the block that ran last may be followed by a link
+  Block* last_block_ = nullptr;
+  u64 last_rip_ = 0;           // where it began
+  u64 budget_ = 0;             // instructions that may retire in this execution of the block
+  u64 deliveries_ = 0;         // since an instruction last retired
+  u64 generation_ = 0;         // of the jump cache
+  u32 host_mxcsr_ = 0;
   bool interrupt_line_ = false;
   bool running_ = false;
 };

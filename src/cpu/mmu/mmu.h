@@ -63,8 +63,13 @@ class Mmu final : public memory::WriteObserver {
   // Translates one byte address; on success the page may be entered into the TLB. False: fault is filled (#PF).
   // The address must be canonical.
   bool translate(u64 linear, Access access, View view, Translation& out, x86::Fault& fault);
-  // Translation as a debugger would: no fault, no A or D bits, no TLB.
-  bool peek(u64 linear, memory::PhysAddr& out) const;
+
+  // The TLB's answer, if it has one: the host address of linear. Reads and writes only.
+  std::byte* probe(u64 linear, Access access, View view) const {
+    const TlbTable& table = access == Access::kWrite ? tables_->write[unsigned(view)] : tables_->read[unsigned(view)];
+    const TlbEntry& e = table[tlb_index(linear)];
+    return e.tag == tlb_tag(linear, 1, space_) ? reinterpret_cast<std::byte*>(linear + e.addend) : nullptr;
+  }
 
   // A RAM page that is about to be written at [at, at + length), by the slow path. Always call it before writing.
   void note_write(memory::PhysAddr at, u64 length) { memory_.note_write(at, length); }
@@ -100,17 +105,25 @@ class Mmu final : public memory::WriteObserver {
   };
   struct Walk;  // walk.cc
 
-  bool walk_long(Walk& w) const;
-  bool walk_pae(Walk& w) const;
-  bool walk_legacy(Walk& w) const;
+  bool walk(Walk& w) const;
+  bool step(Walk& w, u64 table, unsigned level, unsigned index_bits, unsigned entry_size, bool may_be_large) const;
   bool permitted(Walk& w) const;
   void commit(Walk& w);
-  void fill(const Walk& w, memory::PhysAddr page, std::byte* host_page);
+  void fill(const Walk& w, Access access);
   void note_table(memory::PhysAddr page, unsigned level, u64 base, unsigned entry_size);
   void table_write(memory::PhysAddr from, u64 length, TablePage& table);
   void drop_linear(u64 linear);
-  void drop_tables_page(memory::PhysAddr page);
-  u32 page_number(memory::PhysAddr at) const;
+  void drop_range(u64 base, u64 bytes);
+  void forget_kind(u64 page, u8 kind);
+  void fetch_dropped(u64 linear);
+  bool paging() const { return cr0_ & x86::kCr0Pg; }
+  bool long_paging() const { return efer_ & x86::kEferLma; }
+  bool no_execute() const { return efer_ & x86::kEferNxe; }
+  u64 page_number(memory::PhysAddr at) const {
+    return (at.value < memory::GuestMemory::kLowLimit ? at.value
+                                                      : at.value - memory::GuestMemory::kHighBase + memory_.low_bytes()) >>
+           memory::kPageShift;
+  }
 
   memory::GuestMemory& memory_;
   CodeObserver* code_observer_ = nullptr;

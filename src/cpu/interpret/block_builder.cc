@@ -1,0 +1,213 @@
+// Finds the block at rip, or decodes it.
+#include <algorithm>
+
+#include "cpu/interpret/instruction_table.h"
+#include "cpu/interpret/interpreter.h"
+#include "cpu/interpret/mode.h"
+#include "cpu/interpret/simd_check.h"
+
+namespace pollux::cpu::interpret {
+
+namespace {
+
+void undefined_opcode(Interpreter& cpu, const Instruction&) { cpu.raise(x86::Exception::kInvalidOpcode); }
+void device_not_available(Interpreter& cpu, const Instruction&) { cpu.raise(x86::Exception::kNoMath); }
+void too_long(Interpreter& cpu, const Instruction&) { cpu.raise(x86::Exception::kProtection, 0); }
+
+i16 register_cell(u8 number) {
+  if (number == decode::kNoRegister) return kZeroCell;
+  if (number == decode::kRipRegister) return kBlockRipCell;
+  return i16(number * 8);
+}
+
+i16 base_cell(u8 segment) {
+  return i16(offsetof(x86::State, segment) + segment * sizeof(x86::Segment) + offsetof(x86::Segment, base) -
+             offsetof(x86::State, gpr));
+}
+
+u8 operand_register(const decode::Operand& o) {
+  if (o.kind != decode::OperandKind::kGpr) return o.number;
+  return o.number < 16 ? u8(o.number * 8) : u8((o.number - 16) * 8 + 1);
+}
+
+// The handler that the state of the units leaves.
+Handler available(const Binding& row, u32 mode) {
+  const auto one_of = [mode](u32 bits) { return (mode & bits) != 0; };
+  bool undefined = false, absent = false;
+  switch (row.unit) {
+    case Unit::kInteger: break;
+    case Unit::kX87: absent = one_of(kEm | kTs); break;
+    case Unit::kWait: absent = (mode & (kMp | kTs)) == (kMp | kTs); break;
+    case Unit::kMmx: undefined = one_of(kEm), absent = one_of(kTs); break;
+    case Unit::kSse: undefined = one_of(kEm | kNoOsfxsr), absent = one_of(kTs); break;
+    case Unit::kFxsave: absent = one_of(kEm | kTs); break;
+    case Unit::kXsave: undefined = one_of(kNoOsxsave), absent = one_of(kTs); break;
+  }
+  if (undefined) return undefined_opcode;
+  if (absent) return device_not_available;
+  if ((row.traits & kSimdFp) && one_of(kSimdUnmasked)) return checked_simd;
+  return row.handler;
+}
+
+Instruction to_instruction(const decode::Decoded& d, const Binding& row, u32 mode, unsigned offset,
+                           decode::CodeSize code_size) {
+  Instruction i;
+  i.handler = available(row, mode);
+  i.unchecked = row.handler;
+  i.immediate = d.immediate;
+  i.displacement = d.displacement;
+  i.base = register_cell(d.base);
+  i.index = register_cell(d.index);
+  i.scale = d.scale;
+  i.segment = d.segment;
+  i.segment_base = kZeroCell;
+  i.offset = u16(offset);
+  i.length = d.length;
+  i.operand_size = d.operand_size;
+  i.address_size = d.address_size;
+  i.immediate2 = d.immediate2;
+  i.mnemonic = u16(d.mnemonic);
+  i.opcode = d.opcode;
+  i.bits = u8((d.lock ? kLock : 0) | (d.rep ? kRep : 0) | (d.repne ? kRepne : 0) | (d.has_memory ? kHasMemory : 0));
+  if (code_size != decode::CodeSize::k64 || d.address_size != 8) {
+    i.bits |= kSegmented;
+  } else if (d.segment == x86::kFs || d.segment == x86::kGs) {
+    i.segment_base = base_cell(d.segment);
+  }
+  if (d.base == decode::kRipRegister) i.displacement += offset + d.length;
+  for (unsigned k = 0; k < d.operand_count && k < i.r.size(); ++k) {
+    i.r[k] = operand_register(d.operands[k]);
+    if (d.operands[k].kind == decode::OperandKind::kRelative) i.immediate += offset + d.length;
+  }
+  return i;
+}
+
+}  // namespace
+
+Block* Interpreter::find_block() {
+  const u64 rip = r_.state.rip;
+  const bool flat = code64();
+  const u64 linear = flat ? rip : u32(r_.state.segment[x86::kCs].base + rip);
+  if (Block* b = blocks_.jump_target(linear, context_)) [[likely]] {
+    if (flat || rip + b->bytes - 1 <= r_.state.segment[x86::kCs].limit) return b;
+  }
+  if (blocks_.collect()) last_block_ = nullptr;
+  if (flat) {
+    if (u64(i64(rip << 16) >> 16) != rip) raise(x86::Exception::kProtection, 0);
+  } else if (rip > r_.state.segment[x86::kCs].limit) {
+    raise(x86::Exception::kProtection, 0);
+  }
+  const mmu::View view = view_of(cpl_);
+  const mmu::Translation t = translate(view, linear, mmu::Access::kFetch);
+  Block* b = t.host ? blocks_.find(t.physical.value, mode_bits_) : nullptr;
+  if (b && b->second_page != ~u64{0}) {
+    const mmu::Translation rest = translate(view, next_page(linear), mmu::Access::kFetch);
+    if (rest.physical.value >> memory::kPageShift != b->second_page) b = nullptr;
+  }
+  if (!b) b = build(linear, t.physical.value, t.host);
+  if (!flat && rip + b->bytes - 1 > r_.state.segment[x86::kCs].limit) return b;  // run() looks at each instruction
+  if (b->second_page == ~u64{0} && t.host) blocks_.remember_jump(linear, context_, b);
+  return b;
+}
+
+Block* Interpreter::build(u64 linear, u64 physical, std::byte* host) {
+  Block block;
+  block.physical = physical;
+  block.mode = mode_bits_;
+  Instruction instructions[Block::kMaxInstructions];
+  const unsigned in_page = unsigned(memory::kPageSize - (physical & memory::kPageMask));
+  unsigned offset = 0;
+  bool ended = false;
+
+  // Code in device memory (a ROM) is read through the bus, one instruction at a time, and not kept.
+  std::byte copy[16];
+  const auto fetch_across = [&](const mmu::Translation& rest) {
+    const unsigned n = std::min(in_page, 15u);
+    for (unsigned k = 0; k < 15; ++k) {
+      const bool second = k >= n;
+      const mmu::Translation here{memory::PhysAddr(physical + k), host ? host + k : nullptr};
+      const mmu::Translation at = second ? mmu::Translation{rest.physical + (k - n), rest.host ? rest.host + (k - n) : nullptr}
+                                         : here;
+      if (second && rest.physical.value == 0 && !rest.host) {
+        copy[k] = std::byte(0);
+      } else {
+        copy[k] = at.host ? *at.host : std::byte(bus_.mmio_read(at.physical, 1));
+      }
+    }
+  };
+
+  while (!ended && block.count < Block::kMaxInstructions) {
+    decode::Decoded d;
+    ByteSpan bytes;
+    if (host) {
+      bytes = {host + offset, std::min(in_page - offset, 15u)};
+    } else {
+      fetch_across({});
+      bytes = {copy, std::min(in_page, 15u)};
+      ended = true;
+    }
+    decode::DecodeStatus status = decode::decode(code_size_, bytes, d);
+    if (status == decode::DecodeStatus::kTruncated) {
+      if (block.count > 0) break;
+      const mmu::Translation rest = translate(view_of(cpl_), next_page(linear), mmu::Access::kFetch);
+      fetch_across(rest);
+      status = decode::decode(code_size_, {copy, 15}, d);
+      block.second_page = rest.physical.value >> memory::kPageShift;
+      if (rest.host && host) mmu_.watch_code(memory::PhysAddr(rest.physical.value & ~memory::kPageMask));
+      if (!rest.host) host = nullptr;
+      ended = true;
+    }
+    Instruction& i = instructions[block.count++];
+    const Binding* row = status == decode::DecodeStatus::kOk ? find_binding(d) : nullptr;
+    if (row && d.lock && !(row->traits & kLockable)) row = nullptr;
+    if (!row) {
+      i = Instruction();
+      i.handler = status == decode::DecodeStatus::kTooLong ? too_long : undefined_opcode;
+      i.offset = u16(offset);
+      i.length = 1;
+      offset += 1;
+      break;
+    }
+    i = to_instruction(d, *row, mode_bits_, offset, code_size_);
+    offset += d.length;
+    if (row->traits & (kEndsBlock | kBranch)) {
+      ended = true;
+      block.linkable = row->traits & kDirect;
+    }
+    if (block.second_page == ~u64{0} && offset >= in_page) ended = true;
+  }
+  if (!ended && block.count > 0) block.linkable = true;
+  block.bytes = u16(offset);
+  if (!host) {
+    // Not kept: its memory lives until the next collect().
+    Block* b = blocks_.add(block, instructions);
+    b->dead = true;
+    blocks_.drop_page(physical >> memory::kPageShift);
+    return b;
+  }
+  mmu_.watch_code(memory::PhysAddr(physical & ~memory::kPageMask));
+  return blocks_.add(block, instructions);
+}
+
+// A write into code, also into the running block: it ends with this instruction and is found anew.
+bool Interpreter::code_write(memory::PhysAddr from, u64) {
+  blocks_.drop_page(from.value >> memory::kPageShift);
+  last_block_ = nullptr;
+  code_changed_ = true;
+  if (current_) end_block();
+  return true;
+}
+
+void Interpreter::fetch_changed() {
+  ++generation_;
+  update_context();
+  last_block_ = nullptr;
+  code_changed_ = true;
+  if (current_) end_block();
+}
+
+void Interpreter::update_context() {
+  context_ = mmu_.space() | u64(cpl_ == 3) << 12 | u64(mode_bits_) << 13 | generation_ << 24;
+}
+
+}  // namespace pollux::cpu::interpret

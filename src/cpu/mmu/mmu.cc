@@ -1,0 +1,197 @@
+// The software TLB and the watched pages behind it.
+#include "cpu/mmu/mmu.h"
+
+#include "cpu/mmu/walk.h"
+
+namespace pollux::cpu::mmu {
+
+namespace {
+
+constexpr u8 kTable = 1, kCode = 2;  // page_kind_
+constexpr u8 kSeveral = 255;         // TablePage::level: in use at several levels or places
+// A page table that is written this often without a walk through it is probably one no longer.
+constexpr u16 kWritesUntilForgotten = 256;
+constexpr u64 kLastSpace = 0xffe;
+
+}  // namespace
+
+Mmu::Mmu(memory::GuestMemory& memory)
+    : memory_(memory),
+      tables_(std::make_unique<Tables>()),
+      page_kind_(memory.pages()),
+      table_pages_(memory.pages()) {
+  memory_.add_observer(this);
+  set_control(0, 0, 0, 0);
+}
+
+void Mmu::set_control(u64 cr0, u64 cr3, u64 cr4, u64 efer) {
+  cr0_ = cr0;
+  cr3_ = cr3;
+  cr4_ = cr4;
+  efer_ = efer;
+  // Everything that a translation depends on besides the tables themselves.
+  u64 root = 0;
+  u64 mode = 0;
+  if (paging()) {
+    root = cr3 & 0x000f'ffff'ffff'f000;
+    mode = (cr0 & (x86::kCr0Pg | x86::kCr0Wp)) |
+           (cr4 & (x86::kCr4Pae | x86::kCr4Pse | x86::kCr4Smep | x86::kCr4Smap)) << 32 |
+           (efer & x86::kEferLma) | (efer & x86::kEferNxe) << 20;
+  }
+  for (const Root& known : roots_) {
+    if (known.space && known.cr3 == root && known.mode == mode) {
+      space_ = known.space;
+      return;
+    }
+  }
+  if (next_space_ >= kLastSpace) {
+    flush();
+    return;
+  }
+  space_ = next_space_++;
+  roots_[next_root_] = {root, mode, space_};
+  next_root_ = (next_root_ + 1) % roots_.size();
+}
+
+void Mmu::flush() {
+  // New numbers for the spaces make all entries miss; when the numbers run out, the tables are emptied.
+  roots_ = {};
+  if (next_space_ >= kLastSpace) {
+    for (unsigned view = 0; view < kViews; ++view) {
+      tables_->read[view].fill({});
+      tables_->write[view].fill({});
+      tables_->fetch[view].fill({});
+    }
+    next_space_ = 1;
+  }
+  space_ = next_space_++;
+  fetched_pages_ = {};
+  if (code_observer_) code_observer_->fetch_changed();
+}
+
+void Mmu::fill(const Walk& w, Access access) {
+  const u64 page = w.linear & ~memory::kPageMask;
+  const u64 tag = page | space_;
+  const unsigned index = tlb_index(w.linear);
+  const unsigned view = unsigned(w.view);
+  if (access == Access::kFetch) {
+    tables_->fetch[view][index] = {tag, (w.physical & ~memory::kPageMask) - page};
+    const u64 bit = w.linear >> memory::kPageShift & 4095;
+    fetched_pages_[bit / 64] |= u64{1} << (bit % 64);
+    return;
+  }
+  if (!w.host_page) return;
+  const u64 addend = u64(w.host_page) - page;
+  tables_->read[view][index] = {tag, addend};
+  if (access == Access::kWrite) {
+    const memory::PhysAddr at(w.physical);
+    if (memory_.watched(at)) return;
+    if (!memory_.dirty(at)) memory_.note_write(at, 1);
+    tables_->write[view][index] = {tag, addend};
+  }
+}
+
+void Mmu::note_table(memory::PhysAddr page, unsigned level, u64 base, unsigned entry_size) {
+  const u64 number = page_number(page);
+  TablePage& table = table_pages_[number];
+  table.writes = 0;
+  if (table.level == level && table.base == base) return;
+  if (table.level == 0) {
+    table = {u8(level), u8(entry_size), 0, base};
+    page_kind_[number] |= kTable;
+    memory_.watch(page);
+  } else {
+    table.level = kSeveral;
+    table.entry_size = u8(std::min<unsigned>(table.entry_size, entry_size));
+  }
+}
+
+void Mmu::watch_code(memory::PhysAddr page) {
+  page_kind_[page_number(page)] |= kCode;
+  memory_.watch(page);
+}
+
+void Mmu::forget_kind(u64 page, u8 kind) {
+  page_kind_[page] &= u8(~kind);
+  if (!page_kind_[page]) memory_.unwatch(memory_.page_address(page));
+}
+
+void Mmu::watched_write(memory::PhysAddr from, u64 length) {
+  const u64 page = page_number(from);
+  if ((page_kind_[page] & kCode) && code_observer_ && code_observer_->code_write(from, length)) {
+    forget_kind(page, kCode);
+  }
+  if ((page_kind_[page] & kTable) && !committing_) table_write(from, length, table_pages_[page]);
+}
+
+// Entries that were present may have been used to fill the TLB; others cannot have been.
+void Mmu::table_write(memory::PhysAddr from, u64 length, TablePage& table) {
+  const u64 page = page_number(from);
+  const bool forget = length > 64 || ++table.writes > kWritesUntilForgotten;
+  const std::byte* host = memory_.host_page(from);
+  bool all = forget && table.level != 1;
+  if (!forget) {
+    const u64 offset = from.value & memory::kPageMask;
+    for (u64 slot = offset / table.entry_size; slot * table.entry_size < offset + length; ++slot) {
+      if (!(u8(host[slot * table.entry_size]) & 1)) continue;
+      if (table.level == 1) {
+        drop_linear(table.base + (slot << memory::kPageShift));
+      } else {
+        all = true;
+      }
+    }
+  }
+  if (all) {
+    flush();
+  } else if (forget) {
+    drop_range(table.base, u64{memory::kPageSize} / table.entry_size << memory::kPageShift);
+  }
+  if (forget) {
+    table = {};
+    forget_kind(page, kTable);
+  }
+}
+
+void Mmu::fetch_dropped(u64 linear) {
+  const u64 bit = linear >> memory::kPageShift & 4095;
+  if (!(fetched_pages_[bit / 64] >> (bit % 64) & 1)) return;
+  fetched_pages_ = {};
+  for (TlbTable& table : tables_->fetch) table.fill({});
+  if (code_observer_) code_observer_->fetch_changed();
+}
+
+void Mmu::drop_linear(u64 linear) {
+  const unsigned index = tlb_index(linear);
+  for (unsigned view = 0; view < kViews; ++view) {
+    for (TlbEntry* e : {&tables_->read[view][index], &tables_->write[view][index], &tables_->fetch[view][index]}) {
+      if (((e->tag ^ linear) & ~memory::kPageMask) == 0) *e = {};
+    }
+  }
+  fetch_dropped(linear);
+}
+
+void Mmu::drop_range(u64 base, u64 bytes) {
+  for (unsigned view = 0; view < kViews; ++view) {
+    for (TlbTable* table : {&tables_->read[view], &tables_->write[view], &tables_->fetch[view]}) {
+      for (TlbEntry& e : *table) {
+        if (e.tag - base < bytes) e = {};
+      }
+    }
+  }
+  for (u64 at = base; at - base < bytes; at += memory::kPageSize) fetch_dropped(at);
+}
+
+void Mmu::forget_write_access() {
+  for (TlbTable& table : tables_->write) table.fill({});
+}
+
+void Mmu::forget_write_access(memory::PhysAddr page) {
+  const u64 host = u64(memory_.host_page(page));
+  for (TlbTable& table : tables_->write) {
+    for (TlbEntry& e : table) {
+      if (e.tag != ~u64{0} && (e.tag & ~memory::kPageMask) + e.addend == host) e = {};
+    }
+  }
+}
+
+}  // namespace pollux::cpu::mmu
