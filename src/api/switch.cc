@@ -5,7 +5,7 @@
 namespace pollux::api {
 
 Result<void> run_switch(const SwitchOptions& options) {
-  host::switching::SwitchOptions wanted{.socket_path = options.socket, .forwards = {}};
+  host::switching::SwitchOptions wanted{.socket_path = options.socket, .forwards = {}, .sandbox = options.sandbox};
   for (const std::string& text : options.forwards) {
     auto forward = host::switching::parse_forward(text);
     if (!forward) return pass(forward);

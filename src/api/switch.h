@@ -11,6 +11,7 @@ namespace pollux::api {
 struct SwitchOptions {
   std::string socket;
   std::vector<std::string> forwards;  // "tcp:HOSTPORT:GUESTPORT", "udp:HOSTPORT:GUESTPORT"
+  bool sandbox = true;
 };
 
 // Runs until SIGINT or SIGTERM.

@@ -195,6 +195,7 @@ struct SwitchCommand {
     CLI::App* command = app.add_subcommand("switch", "A small Ethernet switch with a way out; needs no root");
     command->add_option("SOCKET", options.socket, "the Unix socket that machines connect to")->required();
     command->add_option("--forward", options.forwards, "tcp:HOSTPORT:GUESTPORT or udp:..; may be given again");
+    command->add_flag("!--no-sandbox", options.sandbox, "do not confine the process once everything is open");
     command->callback([this, &chosen] {
       chosen = [this] {
         const auto done = run_switch(options);

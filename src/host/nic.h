@@ -19,7 +19,7 @@ struct NicCounters {
 
 class Nic : public Source {
  public:
-  static constexpr std::size_t kMaxQueued = 1024;
+  static constexpr std::size_t kMaxQueued = 4096;
   static constexpr std::size_t kMaxFrame = 65536 + 18;
 
   // Called on the reactor's thread.

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "host/clock.h"
+#include "host/sandbox.h"
 #include "host/stop_signals.h"
 
 namespace pollux::host::switching {
@@ -13,7 +14,7 @@ namespace {
 
 constexpr std::size_t kHeaderBytes = 14;
 constexpr std::size_t kFramesAtOnce = 64;  // from one client, before others have their turn
-constexpr std::size_t kMaxQueued = 1024;   // frames, a client
+constexpr std::size_t kMaxQueued = 4096;   // frames, a client
 
 Mac address_at(ByteSpan frame, std::size_t offset) {
   Mac mac;
@@ -123,6 +124,9 @@ Result<SwitchCounters> run_switch(const SwitchOptions& options) {
   if (!made) return pass(made);
   Switch& self = **made;
   StopSignals signals([&] { self.stop(); });
+  if (options.sandbox) {
+    if (Result<void> confined = confine(); !confined) return pass(confined);
+  }
   self.run(signals.interest().fd);
   return self.counters();
 }

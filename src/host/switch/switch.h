@@ -28,6 +28,7 @@ namespace pollux::host::switching {
 struct SwitchOptions {
   std::string socket_path;
   std::vector<Forward> forwards;
+  bool sandbox = true;  // run_switch() confines the process once everything is open (host/sandbox.h)
 };
 
 struct SwitchCounters {

@@ -3,8 +3,10 @@
 
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include <cstring>
 #include <filesystem>
@@ -167,7 +169,7 @@ TEST_F(SwitchTest, AClientThatDoesNotReadMakesNobodyWait) {
   two.send(announcement(kOther));
   EXPECT_EQ(one.receive(), announcement(kOther));
   const std::string text(1400, 'x');
-  for (int i = 0; i < 3000; ++i) {
+  for (int i = 0; i < 6000; ++i) {
     one.send(frame({0x52, 0x54, 0, 0, 0, 9}, kGuest, text));
     one.send(frame(kOther, kGuest, text));
     ASSERT_EQ(two.receive().size(), 1414u);
@@ -251,6 +253,47 @@ TEST_F(SwitchTest, AForwardedConnectionOutlivesTheClientThatCarriedIt) {
   EXPECT_TRUE(live(guest, backup, [&] { return guest.heard == "one two "; }));
   guest.say("due ", [&](const Bytes& bytes) { backup.send(bytes); });
   EXPECT_EQ(read_text(peer, 4), "due ");
+}
+
+// As `pollux switch` runs: a process of its own, confined.
+TEST_F(SwitchTest, AConfinedSwitchForwardsAndReachesOutAndEndsWithItsSocket) {
+  const u16 port = free_port();
+  const pid_t process = ::fork();
+  if (process == 0) {
+    const auto ended = run_switch({path_, {*parse_forward("tcp:" + std::to_string(port) + ":7")}});
+    ::_exit(ended ? 0 : 1);
+  }
+  const u64 deadline = monotonic_ns() + 10'000 * kNanosecondsPerMs;
+  while (!connect_unix(path_, SOCK_SEQPACKET) && monotonic_ns() < deadline) std::this_thread::yield();
+  {
+    Client cable(path_);
+    ToyGuest guest(kGuest);
+    const auto send = [&](const Bytes& bytes) { cable.send(bytes); };
+    guest.ask_for_address(send);
+    ASSERT_TRUE(live(guest, cable, [&] { return guest.offered_ip != 0; }));
+    const Fd peer = connect_to(port);
+    ASSERT_TRUE(live(guest, cable, [&] { return guest.connected; }));
+    guest.say("hello", send);
+    EXPECT_EQ(read_text(peer, 5), "hello");
+
+    const Fd outside(::socket(AF_INET, SOCK_DGRAM, 0));
+    sockaddr_in address{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+    socklen_t size = sizeof address;
+    ASSERT_EQ(::bind(outside.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+    ::getsockname(outside.get(), reinterpret_cast<sockaddr*>(&address), &size);
+    guest.send_datagram(kRouterIp, ntohs(address.sin_port), "question", send);
+    pollfd wait{outside.get(), POLLIN, 0};
+    ASSERT_EQ(::poll(&wait, 1, 10'000), 1);
+    char text[16];
+    ASSERT_EQ(::recvfrom(outside.get(), text, sizeof text, 0, reinterpret_cast<sockaddr*>(&address), &size), 8);
+    ::sendto(outside.get(), "answer", 6, 0, reinterpret_cast<sockaddr*>(&address), size);
+    EXPECT_TRUE(live(guest, cable, [&] { return guest.datagrams == "answer"; }));
+  }
+  ::kill(process, SIGTERM);
+  int status = -1;
+  ::waitpid(process, &status, 0);
+  EXPECT_EQ(status, 0);
+  EXPECT_FALSE(std::filesystem::exists(path_));
 }
 
 TEST_F(SwitchTest, AStaleSocketIsReplacedAndALiveOneIsNot) {

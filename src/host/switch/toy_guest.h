@@ -19,6 +19,7 @@ class ToyGuest {
   void ask_for_address(const Send& send);  // DHCP discover
   void ask_who_has(u32 ip, const Send& send);
   void ping(u32 ip, const Send& send);
+  void send_datagram(u32 ip, u16 port, std::string_view text, const Send& send);
   void say(std::string_view text, const Send& send);  // on the open connection
   void receive(ByteSpan frame, const Send& send);
 
@@ -27,6 +28,7 @@ class ToyGuest {
   int echo_replies = 0;
   bool connected = false;  // a peer has completed the handshake
   std::string heard;       // its bytes so far
+  std::string datagrams;   // what other datagrams brought
 
  private:
   void receive_ip(ByteSpan packet, const Send& send);

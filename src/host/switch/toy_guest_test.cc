@@ -50,7 +50,7 @@ void ToyGuest::send_ip(u32 to, u8 protocol, const Bytes& payload, const Send& se
   header.put<u8>(64);
   header.put<u8>(protocol);
   put16(header, 0);
-  put32(header, protocol == 17 ? 0 : ip_);
+  put32(header, to == ~u32{0} ? 0 : ip_);
   put32(header, to);
   Bytes packet = header.take();
   set16(packet, 10, fold(sum(packet)));
@@ -93,6 +93,16 @@ void ToyGuest::ping(u32 ip, const Send& send) {
   Bytes bytes = request.take();
   set16(bytes, 2, fold(sum(bytes)));
   send_ip(ip, 1, bytes, send);
+}
+
+void ToyGuest::send_datagram(u32 ip, u16 port, std::string_view text, const Send& send) {
+  ByteWriter datagram;
+  put16(datagram, 4000);
+  put16(datagram, port);
+  put16(datagram, u16(8 + text.size()));
+  put16(datagram, 0);  // no checksum
+  datagram.put_bytes(as_bytes(text));
+  send_ip(ip, 17, datagram.take(), send);
 }
 
 void ToyGuest::say(std::string_view text, const Send& send) {
@@ -147,6 +157,7 @@ void ToyGuest::receive_ip(ByteSpan packet, const Send& send) {
     case 6: receive_tcp(packet, get32(packet, 12), payload, send); break;
     case 17:
       if (get16(payload, 2) == 68) offered_ip = get32(payload, 8 + 16);
+      if (get16(payload, 2) == 4000) datagrams += as_text(payload.subspan(8));
       break;
     default: break;
   }
