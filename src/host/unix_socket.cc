@@ -21,44 +21,45 @@ bool fill_address(const std::string& path, sockaddr_un& address) {
   return true;
 }
 
-bool is_socket(const std::string& path) {
+// A second opener of the path is either refused here or replaces a file that nobody listens behind.
+Result<void> check_free(const std::string& path, int type, const std::string& what) {
   struct stat status;
-  return ::lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
+  if (::lstat(path.c_str(), &status) != 0) return {};
+  if (!S_ISSOCK(status.st_mode)) {
+    return fail(ErrorKind::kEnvironment,
+                path + " exists and is not a socket: remove it or choose another path for " + what);
+  }
+  const Fd other = connect_unix(path, type);
+  if (!other && errno == ECONNREFUSED) return {};  // left behind by a process that was killed
+  return fail(ErrorKind::kEnvironment,
+              path + " is in use by another process: stop it or choose another path for " + what);
 }
 
 }  // namespace
 
 Result<UnixListener> UnixListener::create(const std::string& path, int type, const std::string& what) {
+  // The socket gets its name when it listens already: whoever sees the file can connect.
+  const std::string before = path + "." + std::to_string(::getpid());
   sockaddr_un address;
-  if (!fill_address(path, address)) {
-    return fail(ErrorKind::kUsage, "the socket path '" + path + "' for " + what + " must have 1 to 107 characters: choose another");
+  if (path.empty() || !fill_address(before, address)) {
+    return fail(ErrorKind::kUsage, "the socket path '" + path + "' for " + what + " must have 1 to 96 characters: choose another");
   }
+  if (Result<void> is_free = check_free(path, type, what); !is_free) return pass(is_free);
   Fd fd(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return system_fail("no socket can be made for " + what, errno, "close other programs and try again");
+  ::unlink(before.c_str());
   const auto* plain = reinterpret_cast<const sockaddr*>(&address);
   if (::bind(fd.get(), plain, sizeof address) != 0) {
-    if (errno != EADDRINUSE) {
-      return system_fail(path + " cannot be made for " + what, errno, "choose a folder that exists and may be written");
-    }
-    if (!is_socket(path)) {
-      return fail(ErrorKind::kEnvironment, path + " exists and is not a socket: remove it or choose another path for " + what);
-    }
-    const Fd other = connect_unix(path, type);
-    if (other || errno != ECONNREFUSED) {
-      return fail(ErrorKind::kEnvironment, path + " is in use by another process: stop it or choose another path for " + what);
-    }
-    ::unlink(path.c_str());  // left behind by a process that was killed
-    if (::bind(fd.get(), plain, sizeof address) != 0) {
-      return system_fail(path + " cannot be made for " + what, errno, "remove the file or choose another path");
-    }
+    return system_fail(path + " cannot be made for " + what, errno, "choose a folder that exists and may be written");
   }
   struct stat status{};
-  ::lstat(path.c_str(), &status);
-  UnixListener listener(std::move(fd), path, status.st_ino);
-  if (::listen(listener.fd(), 128) != 0) {
-    return system_fail(path + " cannot be listened on", errno, "choose another path for " + what);
+  ::lstat(before.c_str(), &status);
+  if (::listen(fd.get(), 128) != 0 || ::rename(before.c_str(), path.c_str()) != 0) {
+    const int why = errno;
+    ::unlink(before.c_str());
+    return system_fail(path + " cannot be listened on", why, "choose another path for " + what);
   }
-  return listener;
+  return UnixListener(std::move(fd), path, status.st_ino);
 }
 
 UnixListener::~UnixListener() {
