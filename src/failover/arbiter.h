@@ -24,12 +24,29 @@ class Arbiter {
   virtual ArbiterAnswer claim(Generation generation, std::string_view claimant) = 0;
 };
 
-// What stands between a side and shared storage (R7). After raise(g) succeeded, every write of an older generation
-// has landed or never will.
+// What a side hears when it touches the fence.
 enum class FenceAnswer : u8 {
   kMine,         // writes of this generation may go on
   kFenced,       // a newer generation owns the disks
   kUnreachable,  // unknown: wait
+};
+
+// What stands between a side and shared storage (R7): a lock with the newest generation inside. Storage that is a plain
+// file cannot refuse an old writer's write, so every writer fences itself: it holds the lock from before it looks at
+// the generation until its writes have ended.
+//
+// Invariants every implementation keeps
+//  1. Between enter(g) == kMine and leave(), raise() of any other side fails: what was started inside has landed before
+//     a newer generation begins, however long the writer was stopped in between.
+//  2. After raise(g) == kMine, enter() of an older generation gives kFenced, for ever.
+//  3. A side that dies inside leaves when its last write has ended.
+class Fence {
+ public:
+  virtual ~Fence() = default;
+  virtual FenceAnswer enter(Generation generation) = 0;
+  virtual void leave() = 0;
+  // Also takes the disks over: after kMine this side may write to them.
+  virtual FenceAnswer raise(Generation generation) = 0;
 };
 
 }  // namespace pollux::failover

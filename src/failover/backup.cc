@@ -131,10 +131,7 @@ void Backup::consumed(const log::Entry& entry, u64 now_ns) {
   POLLUX_CHECK(consumed_ < received_, "an entry is received before it is consumed");
   ++consumed_;
   consumed_bytes_ += footprint(entry);
-  while (!sent_.empty() && sent_.front().last <= consumed_) {
-    consumed_sent_ns_ = sent_.front().sent_ns;
-    sent_.pop_front();
-  }
+  while (!sent_.empty() && sent_.front().last <= consumed_) sent_.pop_front();
   if (is_end(entry)) {
     if (state_ == State::kFollowing || state_ == State::kDraining || state_ == State::kArbitrating) {
       state_ = State::kStopped;
@@ -268,7 +265,7 @@ void Backup::acknowledge() {
   out_.send.push_back(Ack{.received = received_,
                           .consumed = consumed_,
                           .consumed_bytes = consumed_bytes_,
-                          .consumed_sent_ns = consumed_sent_ns_,
+                          .behind_ns = sent_.empty() ? 0 : sent_.front().sent_ns,
                           .echo_ns = echo_ns_});
 }
 

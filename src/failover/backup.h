@@ -109,7 +109,6 @@ class Backup {
   u64 consumed_ = 0;
   u64 consumed_bytes_ = 0;
   u64 told_bytes_ = 0;  // consumed_bytes_ in the last acknowledgement
-  u64 consumed_sent_ns_ = 0;
   u64 echo_ns_ = 0;
   u64 peer_beat_ns_ = 0;
   door::Position last_position_;

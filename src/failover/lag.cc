@@ -4,13 +4,6 @@
 
 namespace pollux::failover {
 
-void LagMeter::consumed(u64 sent_ns, bool pending) {
-  sent_ns_ = std::max(sent_ns_, sent_ns);
-  pending_ = pending;
-}
-
-u64 LagMeter::lag_ns(u64 now_ns) const { return pending_ && now_ns > sent_ns_ ? now_ns - sent_ns_ : 0; }
-
 SpeedController::Change SpeedController::tick(u64 lag_ns, u64 now_ns) {
   if (now_ns - changed_ns_ < policy_.step_ns) return Change::kNone;
   if (lag_ns > policy_.slow_ns && speed_ > policy_.lowest) {
@@ -27,6 +20,9 @@ SpeedController::Change SpeedController::tick(u64 lag_ns, u64 now_ns) {
   return Change::kNone;
 }
 
-bool SpeedController::pauses(u64 now_ns) const { return speed_ < 1 && double(now_ns % kPeriodNs) >= speed_ * kPeriodNs; }
+u64 SpeedController::pause_ns(u64 now_ns) const {
+  const u64 phase_ns = now_ns % kPeriodNs;
+  return speed_ < 1 && double(phase_ns) >= speed_ * kPeriodNs ? kPeriodNs - phase_ns : 0;
+}
 
 }  // namespace pollux::failover

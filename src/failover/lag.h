@@ -21,13 +21,12 @@ struct LagPolicy {
 
 class LagMeter {
  public:
-  // consumed: everything sent by then is consumed. pending: the log holds entries that are not.
-  void consumed(u64 sent_ns, bool pending);
-  u64 lag_ns(u64 now_ns) const;
+  // sent_ns: when the oldest entry was sent that the backup has not consumed; 0: it has consumed all it has.
+  void behind(u64 sent_ns) { sent_ns_ = sent_ns; }
+  u64 lag_ns(u64 now_ns) const { return sent_ns_ != 0 && now_ns > sent_ns_ ? now_ns - sent_ns_ : 0; }
 
  private:
   u64 sent_ns_ = 0;
-  bool pending_ = false;
 };
 
 class SpeedController {
@@ -40,8 +39,8 @@ class SpeedController {
   // The share of real time in which the primary's machine may run, in (0, 1].
   double speed() const { return speed_; }
   bool drop(u64 lag_ns) const { return lag_ns > policy_.drop_ns; }
-  // Whether the machine pauses now: of every period, the last part.
-  bool pauses(u64 now_ns) const;
+  // How long the machine pauses from now on: of every period, the last part.
+  u64 pause_ns(u64 now_ns) const;
 
  private:
   static constexpr u64 kPeriodNs = 10'000'000;

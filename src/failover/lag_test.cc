@@ -56,15 +56,15 @@ TEST(SpeedController, PausesForTheShareThatTheSpeedLeaves) {
   SpeedController controller({});
   for (u64 ms = 1000; controller.speed() > 0.8; ms += 300) controller.tick(2000 * kMs, ms * kMs);
   u64 paused = 0;
-  for (u64 us = 0; us < 1'000'000; us += 100) paused += controller.pauses(us * 1000);
+  for (u64 us = 0; us < 1'000'000; us += 100) paused += controller.pause_ns(us * 1000) > 0;
   EXPECT_NEAR(double(paused) / 10'000, 1 - controller.speed(), 0.02);
 }
 
 TEST(LagMeter, ABackupThatHasEverythingHasNoLag) {
   LagMeter meter;
-  meter.consumed(100 * kMs, true);
+  meter.behind(100 * kMs);
   EXPECT_EQ(meter.lag_ns(150 * kMs), 50 * kMs);
-  meter.consumed(120 * kMs, false);
+  meter.behind(0);
   EXPECT_EQ(meter.lag_ns(500 * kMs), 0u);
 }
 

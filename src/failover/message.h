@@ -77,7 +77,7 @@ struct Ack {
   u64 received = 0;
   u64 consumed = 0;
   u64 consumed_bytes = 0;    // sum of footprint() of the consumed entries
-  u64 consumed_sent_ns = 0;  // sent_ns of the newest message whose entries are all consumed: the lag in real time
+  u64 behind_ns = 0;         // sent_ns of the oldest message with an entry that is not consumed; 0: there is none
   u64 echo_ns = 0;
   bool operator==(const Ack&) const = default;
 };

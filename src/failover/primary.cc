@@ -32,7 +32,13 @@ Primary::Primary(PrimarySettings settings, u64 now_ns, Mutations mutations)
 
 void Primary::appended(const log::Entry& entry, u64 now_ns) {
   POLLUX_CHECK(state_ != State::kOpening && !closing_, "a machine runs between welcome and end");
-  if (state_ == State::kProtected) push(entry, now_ns);
+  if (state_ != State::kProtected) return;
+  if (mutations_.has(Mutation::kDeliverBeforeAppend)) {
+    if (late_) push({std::max(late_->position, last_position_), late_->body}, now_ns);
+    late_ = entry;
+    return;
+  }
+  push(entry, now_ns);
 }
 
 void Primary::made(door::OutputAt output, u64 now_ns) {
@@ -112,7 +118,7 @@ void Primary::on(const Ack& message, u64 now_ns) {
   acknowledged_ = message.received;
   consumed_bytes_ = std::max(consumed_bytes_, message.consumed_bytes);
   echo_ns_ = std::max(echo_ns_, std::min(message.echo_ns, now_ns));
-  lag_.consumed(message.consumed_sent_ns, message.consumed < appended_);
+  lag_.behind(message.behind_ns);
   open_gate(now_ns);
 }
 
@@ -228,9 +234,9 @@ void Primary::check_lag(u64 now_ns) {
   }
 }
 
-bool Primary::holds_machine(u64 now_ns) const {
+bool Primary::holds_machine() const {
   switch (state_) {
-    case State::kProtected: return buffer_full() || gate_.held_bytes() > settings_.held_limit_bytes || speed_.pauses(now_ns);
+    case State::kProtected: return buffer_full() || gate_.held_bytes() > settings_.held_limit_bytes;
     case State::kArbitrating:
     case State::kFencing: return gate_.held_bytes() > settings_.held_limit_bytes;
     case State::kUnprotected: return false;

@@ -69,7 +69,9 @@ class Primary {
   Obligations take();
 
   // Whether the machine must stand still now; asked once a slice.
-  bool holds_machine(u64 now_ns) const;
+  bool holds_machine() const;
+  // How long the machine should rest now, so that a slow backup can follow (R9). Short.
+  u64 pause_ns(u64 now_ns) const { return state_ == State::kProtected ? speed_.pause_ns(now_ns) : 0; }
   // Whether entries and outputs still pass through here at all (false: alone, nothing is logged).
   bool logging() const { return state_ == State::kProtected || state_ == State::kClosing; }
 
@@ -142,6 +144,7 @@ class Primary {
   bool dropping_ = false;
   bool full_ = false;
   bool unreachable_said_ = false;
+  std::optional<log::Entry> late_;  // by mutation only
   u64 outputs_held_ = 0;
   u64 stalls_ = 0;
   u64 slowed_ = 0;

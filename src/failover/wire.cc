@@ -119,7 +119,7 @@ void write(const Ack& m, ByteWriter& out) {
   out.put_varint(m.received);
   out.put_varint(m.consumed);
   out.put_varint(m.consumed_bytes);
-  out.put_varint(m.consumed_sent_ns);
+  out.put_varint(m.behind_ns);
   out.put_varint(m.echo_ns);
 }
 
@@ -127,7 +127,7 @@ bool read(Ack& m, ByteReader& in) {
   m.received = in.get_varint();
   m.consumed = in.get_varint();
   m.consumed_bytes = in.get_varint();
-  m.consumed_sent_ns = in.get_varint();
+  m.behind_ns = in.get_varint();
   m.echo_ns = in.get_varint();
   return m.consumed <= m.received;
 }

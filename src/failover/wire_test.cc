@@ -33,7 +33,7 @@ std::vector<Message> one_of_each() {
       Dropped{"too slow"},
       Welcome{"beta", 1 << 20},
       Refused{"other disks"},
-      Ack{.received = 10, .consumed = 9, .consumed_bytes = 1000, .consumed_sent_ns = 8, .echo_ns = 9},
+      Ack{.received = 10, .consumed = 9, .consumed_bytes = 1000, .behind_ns = 8, .echo_ns = 9},
       Leaving{true, "differs"},
   };
 }
