@@ -45,7 +45,7 @@ class Fence {
   virtual ~Fence() = default;
   virtual FenceAnswer enter(Generation generation) = 0;
   virtual void leave() = 0;
-  // Also takes the disks over: after kMine this side may write to them.
+  // After kMine this side may take the disks over and write to them.
   virtual FenceAnswer raise(Generation generation) = 0;
 };
 

@@ -38,7 +38,7 @@ std::string Backup::refusal(const Hello& hello) const {
     return "this backup is version " + settings_.version + ", the primary is version " + hello.version +
            ": run the same version on both sides";
   }
-  if (hello.pair != settings_.pair) {
+  if (!settings_.pair.empty() && hello.pair != settings_.pair) {
     return "this backup is for machine '" + settings_.pair + "', the primary runs '" + hello.pair +
            "': give both the same --name";
   }

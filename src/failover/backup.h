@@ -29,7 +29,7 @@
 namespace pollux::failover {
 
 struct BackupSettings {
-  std::string pair;
+  std::string pair;  // the machine's name; empty: whichever comes
   std::string name;
   std::string version;
   std::vector<DiskIdentity> disks;
