@@ -50,7 +50,7 @@ class Client(threading.Thread):
             alive()
             try:
                 connection = socket.create_connection(("127.0.0.1", self.port), timeout=5)
-                connection.sendall(b"next\n")
+                connection.sendall(b"?\n")
                 line = connection.recv(64)
                 if line.strip().isdigit():
                     self.values.append((time.monotonic(), int(line)))

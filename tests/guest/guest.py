@@ -37,7 +37,8 @@ class Guest:
         return os.path.join(self.folder, name)
 
     def output(self):
-        return open(self.path("out"), errors="replace").read()
+        with open(self.path("out"), errors="replace") as file:
+            return file.read()
 
     def connect(self):
         deadline = time.monotonic() + 20
@@ -77,11 +78,13 @@ class Guest:
         self.socket.sendall(text.encode())
 
     def log_in(self, timeout_s=600):
-        """To a root shell with a prompt of our own, however the image lets one in."""
+        """To a root shell with a prompt of our own; the password is the images' own."""
         before = self.expect(b"login:", timeout_s)
         self.send("root\n")
+        self.expect(b"Password:", 120)
+        self.send("root\n")
         self.expect(b"# ", 120)
-        self.send("stty -echo; PS1='pollux-''prompt# '\n")
+        self.send("stty -echo; bind 'set enable-bracketed-paste off'; PS1='pollux-''prompt# '\n")
         self.expect(self.PROMPT, 60)
         return before
 

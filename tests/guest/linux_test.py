@@ -72,7 +72,8 @@ class Linux(unittest.TestCase):
 
     def damaged_logs(self, log, recorded):
         """Cut and damaged copies replay up to the last good frame and say so."""
-        content = open(log, "rb").read()
+        with open(log, "rb") as file:
+            content = file.read()
         cut = os.path.join(self.folder(), "cut.log")
         with open(cut, "wb") as file:
             file.write(content[:-(len(content) // 3000 + 7)])

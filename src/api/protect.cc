@@ -1,0 +1,90 @@
+#include "api/protect.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "api/engine.h"
+#include "api/machine_setup.h"
+#include "api/session_report.h"
+#include "failover/driver/primary_journal.h"
+#include "host/sandbox.h"
+#include "session/live_session.h"
+
+namespace pollux::api {
+
+Result<failover::driver::Security> pair_security(const PairOptions& options) {
+  if (options.arbiter_dir.empty()) {
+    return fail(ErrorKind::kUsage, "a pair needs --arbiter DIR, a folder on storage that both hosts share");
+  }
+  if (options.plain_text) return failover::driver::Security::plain_text();
+  if (options.key_file.empty()) {
+    return fail(ErrorKind::kUsage, "a pair needs --key FILE (make one with: pollux key FILE), or --plain-text by name");
+  }
+  return failover::driver::read_key(options.key_file);
+}
+
+std::vector<failover::DiskIdentity> identities(const std::vector<std::shared_ptr<host::DiskFile>>& disks) {
+  std::vector<failover::DiskIdentity> list;
+  for (const auto& disk : disks) list.push_back({disk->size_bytes(), disk->read_only(), disk->identity()});
+  return list;
+}
+
+void print_event(const failover::Event& event) { std::fprintf(stderr, "pollux: %s\n", event.sentence.c_str()); }
+
+std::string host_name() {
+  char name[256] = "this host";
+  ::gethostname(name, sizeof name - 1);
+  return name;
+}
+
+Result<Report> run_primary(const RunOptions& options) {
+  if (!options.record.empty()) {
+    return fail(ErrorKind::kUsage, "--record and --backup do not go together: a pair's log goes to the backup");
+  }
+  if (options.machine.clock == ClockKind::kVirtual) {
+    return fail(ErrorKind::kUsage, "--clock virtual and --backup do not go together: a pair lives in the host's time");
+  }
+  auto security = pair_security(options.pair);
+  if (!security) return pass(security);
+  auto prepared = prepare(options.machine);
+  if (!prepared) return pass(prepared);
+  const Bytes configuration = encode(prepared->config);
+  auto machine = machine_factory(options.engine)->make(configuration);
+  if (!machine) return pass(machine);
+  auto world = host::LinuxWorld::create({.console = options.console,
+                                         .disks = prepared->disks,
+                                         .nics = prepared->nics,
+                                         .write_policy = host::WritePolicy::kWriteThrough});
+  if (!world) return pass(world);
+  auto journal = failover::driver::PrimaryJournal::create(
+      {.machine = options.machine.name,
+       .host = host_name(),
+       .version = POLLUX_VERSION,
+       .backup = options.pair.peer,
+       .security = std::move(*security),
+       .arbiter_dir = options.pair.arbiter_dir,
+       .timing = {.timeout_ns = u64{options.pair.timeout_ms} * 1'000'000},
+       .configuration = configuration,
+       .disks = identities(prepared->disks),
+       .on_event = print_event},
+      **world);
+  if (!journal) return pass(journal);
+  if (options.sandbox) {
+    if (auto confined = host::confine(); !confined) return pass(confined);
+  }
+  session::LiveSession session(**machine, (*journal)->world(), **journal, (*journal)->tune({}));
+  session::RunReport run;
+  if (auto on = session.power_on(); !on) {
+    run.error = on.error();
+  } else {
+    run = session.run();
+  }
+  Report report = report_of(run);
+  if ((*journal)->lost_arbitration()) report.code = ExitCode::kLostArbitration;
+  add_counters(report, **world);
+  for (auto& counter : (*journal)->counters()) report.counters.push_back(std::move(counter));
+  return report;
+}
+
+}  // namespace pollux::api
