@@ -76,11 +76,13 @@ bool says(const std::string& output, std::initializer_list<const char*> texts) {
 }  // namespace
 
 std::vector<std::string> packages(const ImageRequest& request) {
-  std::vector<std::string> all = {"systemd-sysv", "udev",  "dbus",   "systemd-resolved", "initramfs-tools", "zstd",
+  std::vector<std::string> all = {"systemd-sysv", "udev",  "dbus",   "systemd-resolved",
                                   "kmod",         "login", "passwd", "iproute2",         "e2fsprogs"};
-  const bool has_kernel = std::any_of(request.include.begin(), request.include.end(),
-                                      [](const std::string& name) { return name.starts_with("linux-image-"); });
-  if (!has_kernel) all.push_back("linux-image-cloud-amd64");
+  const auto names = [&](auto matches) { return std::any_of(request.include.begin(), request.include.end(), matches); };
+  if (!names([](const std::string& name) { return name.starts_with("linux-image-"); }))
+    all.push_back("linux-image-cloud-amd64");
+  if (!names([](const std::string& name) { return name == "tiny-initramfs" || name == "dracut"; }))
+    all.insert(all.end(), {"initramfs-tools", "zstd"});
   all.insert(all.end(), request.include.begin(), request.include.end());
   return all;
 }

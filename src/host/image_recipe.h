@@ -21,7 +21,7 @@ struct ImageRequest {
 inline constexpr u64 kSmallestImage = u64{256} << 20;
 
 // What every guest gets: a kernel (the cloud kernel unless include names another linux-image), an initial RAM disk
-// with the virtio drivers, systemd, DHCP on every Ethernet card, a login on the serial console.
+// with the virtio drivers (by initramfs-tools, unless include names tiny-initramfs or dracut), systemd, DHCP on every Ethernet card, a login on the serial console.
 std::vector<std::string> packages(const ImageRequest& request);
 
 // The command that makes the system as a tar file. script_text: the script's contents.

@@ -22,6 +22,11 @@ TEST(ImageRecipe, takes_the_cloud_kernel_unless_another_is_named) {
   EXPECT_THAT(with_other, Contains("gcc"));
 }
 
+TEST(ImageRecipe, takes_initramfs_tools_unless_another_maker_is_named) {
+  EXPECT_THAT(packages({}), Contains("initramfs-tools"));
+  EXPECT_THAT(packages({.include = {"tiny-initramfs"}}), Not(Contains("initramfs-tools")));
+}
+
 TEST(ImageRecipe, without_root_the_file_system_is_made_in_a_user_namespace) {
   EXPECT_EQ(file_system_command({}, "/w/t.tar", "/w", true).front(), "sh");
   EXPECT_EQ(file_system_command({}, "/w/t.tar", "/w", false).front(), "unshare");
