@@ -20,6 +20,8 @@ class Host {
   // The device's deadline or interrupt state changed inside a bus access: the processor must stop after this
   // instruction so that the board looks again.
   virtual void wake_board() = 0;
+  // Inside a bus access: the access takes that long. Virtual time jumps; the position does not.
+  virtual void pass_time(u64 ns) { (void)ns; }
   virtual memory::GuestMemory& memory() = 0;
 };
 

@@ -130,7 +130,18 @@ void Rtc::advance() {
   update();
 }
 
+// Readings within a tenth of a second belong together: a kernel reads until two agree.
+void Rtc::wait_for_half_past() {
+  const u64 now = host_.now().value;
+  const bool again = slow_reads_left_ < kSlowReads && now - slow_read_ns_ < kSecondNs / 10;
+  if (held() || slow_reads_left_ == 0 || again) return;
+  --slow_reads_left_;
+  host_.pass_time((kSecondNs + kSecondNs / 2 - unix_ns() % kSecondNs) % kSecondNs);
+  slow_read_ns_ = host_.now().value;
+}
+
 u8 Rtc::read_register(u8 index) {
+  if (index == kSeconds) wait_for_half_past();
   if (is_date(index) || index == kCentury) {
     if (!held()) show(unix_ns() / kSecondNs);
     return memory_[index];
@@ -193,6 +204,8 @@ void Rtc::visit(Visitor& v) {
   v.field("index", index_);
   v.field("memory", memory_);
   v.field("offset_ns", offset_ns_);
+  v.field("slow_reads_left", slow_reads_left_);
+  v.field("slow_read_ns", slow_read_ns_);
   v.field("seen_ns", seen_ns_);
   v.field("deadline", deadline_);
 }

@@ -37,6 +37,39 @@ struct RtcTest : testing::Test {
   }
 };
 
+struct SlowHost final : Host {
+  u64 now_ns = 0;
+  door::VirtualNs now() const override { return door::VirtualNs(now_ns); }
+  void emit(door::Output) override {}
+  void wake_board() override {}
+  void pass_time(u64 ns) override { now_ns += ns; }
+  memory::GuestMemory& memory() override { std::abort(); }
+};
+
+TEST(RtcAtBoot, TheFirstReadingsOfTheSecondsEndAtHalfPast) {
+  SlowHost host;
+  TestLine irq;
+  Rtc rtc(host, irq);
+  rtc.set_wall_clock(kLeapDay * kSecond + 123'456'789);
+  const auto read_seconds = [&] {
+    rtc.write(0, 1, 0);
+    return rtc.read(1, 1);
+  };
+  const auto date_ns = [&] { return kLeapDay * kSecond + 123'456'789 + host.now_ns; };
+  for (int i = 0; i < 4; ++i) {
+    read_seconds();
+    EXPECT_EQ(date_ns() % kSecond, kSecond / 2) << i;
+    const u64 then = host.now_ns;
+    host.now_ns += 1000;
+    read_seconds();  // the same reading: at once
+    EXPECT_EQ(host.now_ns, then + 1000);
+    host.now_ns += 1'700'000'000;
+  }
+  const u64 then = host.now_ns;
+  read_seconds();
+  EXPECT_EQ(host.now_ns, then) << "a guest that goes on reading does not run ahead";
+}
+
 TEST_F(RtcTest, ShowsTheDateInBcd) {
   EXPECT_EQ(get(0), 0x59);
   EXPECT_EQ(get(4), 0x23);

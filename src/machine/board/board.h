@@ -76,6 +76,7 @@ class Board final : public cpu::Bus, public device::Host, public ProcessorSignal
   door::VirtualNs now() const override { return clock_.at(cpu_->position()); }
   void emit(door::Output output) override;
   void wake_board() override;
+  void pass_time(u64 ns) override;
   memory::GuestMemory& memory() override { return memory_; }
 
   // ---- cpu::Bus ----

@@ -79,6 +79,11 @@ void Board::emit(door::Output output) {
   wake_board();
 }
 
+void Board::pass_time(u64 ns) {
+  clock_.jump(cpu_->position(), now() + ns);
+  wake_board();
+}
+
 void Board::wake_board() {
   if (in_processor_) cpu_->request_stop();
 }
