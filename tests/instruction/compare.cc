@@ -1,0 +1,207 @@
+#include "compare.h"
+
+#include <Zydis/Zydis.h>
+
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+
+namespace pollux::test {
+
+namespace {
+
+constexpr u64 kComparedFlags = 0x240cd5;  // CF PF AF ZF SF DF OF AC ID; not TF, RF and what user mode cannot change
+
+struct Range {
+  unsigned from, to;
+};
+// Bytes of the memory operand that hold FIP, FOP, FDP or MXCSR_MASK.
+std::vector<Range> ignored_bytes(int mnemonic, bool narrow) {
+  switch (mnemonic) {
+    case ZYDIS_MNEMONIC_FXSAVE:
+    case ZYDIS_MNEMONIC_FXSAVE64: return {{6, 24}, {28, 32}};
+    case ZYDIS_MNEMONIC_FNSTENV:
+    case ZYDIS_MNEMONIC_FNSAVE: return narrow ? std::vector<Range>{{6, 14}} : std::vector<Range>{{12, 28}};
+    default: return {};
+  }
+}
+
+// The byte of an output's memory at an address, or nullptr.
+u8* byte_at(Output& out, u64 address) {
+  if (address >= kWindow && address < kWindow + kWindowSize) return &out.window[address - kWindow];
+  if (address >= kEdge && address < kEdge + kEdgeSize) return &out.edge[address - kEdge];
+  return nullptr;
+}
+
+bool transcendental(int mnemonic) {
+  switch (mnemonic) {
+    case ZYDIS_MNEMONIC_FSIN: case ZYDIS_MNEMONIC_FCOS: case ZYDIS_MNEMONIC_FSINCOS: case ZYDIS_MNEMONIC_FPTAN:
+    case ZYDIS_MNEMONIC_FPATAN: case ZYDIS_MNEMONIC_F2XM1: case ZYDIS_MNEMONIC_FYL2X:
+    case ZYDIS_MNEMONIC_FYL2XP1: return true;
+    default: return false;
+  }
+}
+bool approximate(int mnemonic) {
+  return mnemonic == ZYDIS_MNEMONIC_RCPPS || mnemonic == ZYDIS_MNEMONIC_RCPSS || mnemonic == ZYDIS_MNEMONIC_RSQRTPS ||
+         mnemonic == ZYDIS_MNEMONIC_RSQRTSS;
+}
+
+bool near_single(u32 a, u32 b) {
+  if (a == b) return true;
+  float x, y;
+  std::memcpy(&x, &a, 4);
+  std::memcpy(&y, &b, 4);
+  if (!std::isfinite(x) || !std::isfinite(y)) return false;
+  constexpr float kSmallest = 0x1p-126f;  // tiny results become zero here
+  if (std::fabs(x) < kSmallest * 1.01f && std::fabs(y) < kSmallest * 1.01f) return std::signbit(x) == std::signbit(y);
+  return std::fabs(x - y) <= std::fabs(y) * 0x1p-11f;
+}
+bool near_vector(const Fx::Register& a, const Fx::Register& b) {
+  return near_single(u32(a.low), u32(b.low)) && near_single(u32(a.low >> 32), u32(b.low >> 32)) &&
+         near_single(u32(a.high), u32(b.high)) && near_single(u32(a.high >> 32), u32(b.high >> 32));
+}
+
+// Two units in the last place, and an absolute difference for the host's reduction by a short pi.
+bool near_extended(const Fx::Register& a, const Fx::Register& b) {
+  if (a.low == b.low && u16(a.high) == u16(b.high)) return true;
+  long double x, y;
+  std::memcpy(&x, &a, 10);
+  std::memcpy(&y, &b, 10);
+  if (std::isnan(x) || std::isnan(y) || std::isinf(x) || std::isinf(y)) return false;
+  return fabsl(x - y) <= fabsl(y) * 0x1p-62L + 0x1p-16400L;
+}
+
+// Makes what may differ equal in ours.
+void forgive(const Row& row, const Input& in, const Output& native, Output& ours, Output& theirs) {
+  const int mnemonic = row.binding->mnemonic;
+  const u64 flags = kComparedFlags & ~u64(row.binding->undefined);
+  ours.state.rflags &= flags;
+  theirs.state.rflags &= flags;
+  ours.state.fx.opcode = theirs.state.fx.opcode = 0;
+  ours.state.fx.instruction_pointer = theirs.state.fx.instruction_pointer = 0;
+  ours.state.fx.data_pointer = theirs.state.fx.data_pointer = 0;
+  ours.state.fx.mxcsr_mask = theirs.state.fx.mxcsr_mask = 0;
+  ours.state.fx.unused = theirs.state.fx.unused = {};
+  if (native.vector != 14) {
+    ours.address = theirs.address = 0;
+    if (native.vector < 10 || native.vector > 13) ours.error = theirs.error = 0;
+  }
+  const bool narrow = in.code[0] == 0x66 || in.code[1] == 0x66 || in.code[2] == 0x66;
+  for (const Range range : ignored_bytes(mnemonic, narrow)) {
+    for (unsigned n = range.from; n < range.to; ++n) {
+      u8* const to = byte_at(ours, in.operand + n);
+      u8* const from = byte_at(theirs, in.operand + n);
+      if (to && from) *to = *from = 0;
+    }
+  }
+  if (mnemonic == ZYDIS_MNEMONIC_PUSHF || mnemonic == ZYDIS_MNEMONIC_PUSHFD || mnemonic == ZYDIS_MNEMONIC_PUSHFQ) {
+    u8* const pushed = byte_at(theirs, native.state.gpr[4] + 1);  // the trap flag under which the host ran
+    if (pushed) *pushed &= u8(~1);
+  }
+  if (approximate(mnemonic) && native.vector < 0) {
+    for (unsigned n = 0; n < 16; ++n) {
+      if (near_vector(ours.state.fx.xmm[n], native.state.fx.xmm[n])) ours.state.fx.xmm[n] = native.state.fx.xmm[n];
+    }
+  }
+  if (transcendental(mnemonic) && native.vector < 0) {
+    for (unsigned n = 0; n < 8; ++n) {
+      if (near_extended(ours.state.fx.st[n], native.state.fx.st[n])) ours.state.fx.st[n] = native.state.fx.st[n];
+    }
+  }
+}
+
+std::string hex(u64 value) {
+  char text[24];
+  std::snprintf(text, sizeof text, "%016lx", value);
+  return text;
+}
+std::string hex(const Fx::Register& value) { return hex(value.high) + ":" + hex(value.low); }
+
+struct Line {
+  std::string name, before, native, ours;
+};
+
+std::vector<Line> lines(const Input& in, const Output& native, const Output& ours) {
+  static constexpr const char* kNames[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                           "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
+  std::vector<Line> result;
+  const auto add = [&](std::string name, auto before, auto a, auto b) {
+    result.push_back({std::move(name), hex(before), hex(a), hex(b)});
+  };
+  const State &s = in.state, &n = native.state, &o = ours.state;
+  add("exception", u64(0), u64(i64(native.vector)), u64(i64(ours.vector)));
+  add("error", u64(0), u64(native.error), u64(ours.error));
+  add("address", u64(0), native.address, ours.address);
+  for (unsigned k = 0; k < 16; ++k) add(kNames[k], s.gpr[k], n.gpr[k], o.gpr[k]);
+  add("rip", s.rip, n.rip, o.rip);
+  add("rflags", s.rflags, n.rflags, o.rflags);
+  add("mxcsr", u64(s.fx.mxcsr), u64(n.fx.mxcsr), u64(o.fx.mxcsr));
+  for (unsigned k = 0; k < 16; ++k) add("xmm" + std::to_string(k), s.fx.xmm[k], n.fx.xmm[k], o.fx.xmm[k]);
+  add("control", u64(s.fx.control), u64(n.fx.control), u64(o.fx.control));
+  add("status", u64(s.fx.status), u64(n.fx.status), u64(o.fx.status));
+  add("tags", u64(u8(s.fx.tag)), u64(u8(n.fx.tag)), u64(u8(o.fx.tag)));
+  const auto eighty = [](Fx::Register value) { return Fx::Register{value.low, u16(value.high)}; };
+  for (unsigned k = 0; k < 8; ++k) {
+    add("st" + std::to_string(k), eighty(s.fx.st[k]), eighty(n.fx.st[k]), eighty(o.fx.st[k]));
+  }
+  const auto memory = [&](u64 at, const u8* before, const u8* a, const u8* b, u64 size) {
+    for (u64 k = 0; k < size; k += 8) {
+      u64 v[3];
+      std::memcpy(&v[0], before + k, 8);
+      std::memcpy(&v[1], a + k, 8);
+      std::memcpy(&v[2], b + k, 8);
+      add("[" + hex(at + k).substr(8) + "]", v[0], v[1], v[2]);
+    }
+  };
+  memory(kWindow, in.window.data(), native.window.data(), ours.window.data(), kWindowSize);
+  memory(kEdge, in.edge.data(), native.edge.data(), ours.edge.data(), kEdgeSize);
+  return result;
+}
+
+}  // namespace
+
+std::string compare(const Row& row, const Input& in, const Output& native, const Output& ours) {
+  static thread_local Output a, b;
+  a = ours;
+  b = native;
+  forgive(row, in, native, a, b);
+  const bool equal = a.vector == b.vector && a.error == b.error && a.address == b.address &&
+                     a.state.gpr == b.state.gpr && a.state.rip == b.state.rip && a.state.rflags == b.state.rflags &&
+                     std::memcmp(&a.state.fx, &b.state.fx, 416) == 0 && a.window == b.window && a.edge == b.edge;
+  if (equal) return "";
+  std::string names;
+  for (const Line& line : lines(in, b, a)) {
+    if (line.native != line.ours) names += (names.empty() ? "" : " ") + line.name;
+  }
+  return names;
+}
+
+std::string describe(const Row& row, const Input& in, const Output& native, const Output& ours) {
+  std::string text = row.name + ":";
+  for (unsigned n = 0; n < in.length; ++n) {
+    char byte[4];
+    std::snprintf(byte, sizeof byte, " %02x", in.code[n]);
+    text += byte;
+  }
+  ZydisDisassembledInstruction z;
+  const auto mode = in.code_bits == 64 ? ZYDIS_MACHINE_MODE_LONG_64 : ZYDIS_MACHINE_MODE_LONG_COMPAT_32;
+  if (ZYAN_SUCCESS(ZydisDisassembleIntel(mode, kCodeAt, in.code.data(), in.length, &z))) {
+    text += std::string("   ") + z.text;
+  }
+  text += "\n  operand at " + hex(in.operand) + "\n";
+  char head[160];
+  std::snprintf(head, sizeof head, "    %-12s %-33s %-33s %s\n", "", "before", "host", "interpreter");
+  text += head;
+  for (const Line& line : lines(in, native, ours)) {
+    const bool differs = line.native != line.ours;
+    if (!differs && (line.before == line.native || line.name[0] == '[')) {
+      if (line.name[0] == '[' || line.name == "error" || line.name == "address") continue;
+    }
+    std::snprintf(head, sizeof head, "  %c %-12s %-33s %-33s %s\n", differs ? '*' : ' ', line.name.c_str(),
+                  line.before.c_str(), line.native.c_str(), line.ours.c_str());
+    text += head;
+  }
+  return text;
+}
+
+}  // namespace pollux::test

@@ -1,0 +1,146 @@
+#include "guest.h"
+
+namespace pollux::test {
+
+using memory::PhysAddr;
+
+namespace {
+
+// Guest-physical pages.
+constexpr u64 kPml4 = 0x1000, kPdpt = 0x2000, kPd = 0x3000, kPtCode = 0x4000, kPtData = 0x5000, kPtReadOnly = 0x6000,
+              kPtLow = 0x7000, kGdt = 0x8000, kIdt = 0x9000, kTss = 0xa000, kHandlers = 0xb000, kStackTop = 0xd000,
+              kCodeFrame = 0x10000, kDataFrame = 0x11000, kReadOnlyFrame = 0x13000;
+constexpr u64 kPresent = 1, kWrite = 2, kUser = 4;
+
+// As Linux has them, so that what an instruction sees of selectors is the same.
+constexpr u16 kKernelCode = 0x08, kKernelData = 0x10, kUserCode32 = 0x23, kUserData = 0x2b, kUserCode64 = 0x33,
+              kTask = 0x40;
+constexpr u16 kCode64Attributes = 0xa09b, kCode32Attributes = 0xc09b, kDataAttributes = 0xc093, kDpl3 = 0x60;
+
+u64 descriptor(u16 attributes) { return u64(attributes & 0xf0ff) << 40 | u64(0xf) << 48 | 0xffff; }
+
+u64 data_frame(u64 address) { return kDataFrame + (address - kData); }
+
+}  // namespace
+
+Guest::Guest() : memory_(memory::heap_region(1 << 20)), cpu_(memory_, bus_) {
+  build_memory();
+  build_state();
+}
+
+void Guest::build_memory() {
+  const auto entry = [&](u64 table, u64 index, u64 value) { memory_.store(PhysAddr(table + 8 * index), value); };
+  constexpr u64 kTable = kPresent | kWrite | kUser;
+  entry(kPml4, 0, kPdpt | kTable);
+  entry(kPdpt, 0, kPd | kTable);
+  entry(kPd, 0, kPtLow | kTable);
+  entry(kPd, kCodePage >> 21, kPtCode | kTable);
+  entry(kPd, kData >> 21, kPtData | kTable);
+  entry(kPd, kReadOnly >> 21, kPtReadOnly | kTable);
+  entry(kPtCode, kCodePage >> 12 & 511, kCodeFrame | kPresent | kUser);
+  entry(kPtData, 0, kDataFrame | kTable);
+  entry(kPtData, 1, (kDataFrame + 0x1000) | kTable);
+  entry(kPtReadOnly, kReadOnly >> 12 & 511, kReadOnlyFrame | kPresent | kUser);
+  for (u64 page = 0; page < 16; ++page) entry(kPtLow, page, page << 12 | kPresent | kWrite);
+
+  entry(kGdt, kKernelCode >> 3, descriptor(kCode64Attributes));
+  entry(kGdt, kKernelData >> 3, descriptor(kDataAttributes));
+  entry(kGdt, kUserCode32 >> 3, descriptor(kCode32Attributes | kDpl3));
+  entry(kGdt, kUserData >> 3, descriptor(kDataAttributes | kDpl3));
+  entry(kGdt, kUserCode64 >> 3, descriptor(kCode64Attributes | kDpl3));
+  for (u64 vector = 0; vector < 32; ++vector) {
+    const u64 handler = kHandlers + 16 * vector;
+    entry(kIdt, 2 * vector, (handler & 0xffff) | u64(kKernelCode) << 16 | u64(0x8e00) << 32 | (handler >> 16) << 48);
+    entry(kIdt, 2 * vector + 1, 0);
+    memory_.store(PhysAddr(handler), u8(0xf4));
+  }
+  memory_.store(PhysAddr(kTss + 4), kStackTop);
+  std::array<u8, 4096> filled;
+  filled.fill(0xf4);
+  memory_.store(PhysAddr(kCodeFrame), filled);
+}
+
+void Guest::build_state() {
+  x86::State& s = base_;
+  s.reset();
+  s.cr0 = x86::kCr0Pe | x86::kCr0Mp | x86::kCr0Et | x86::kCr0Ne | x86::kCr0Wp | x86::kCr0Am | x86::kCr0Pg;
+  s.cr3 = kPml4;
+  s.cr4 = x86::kCr4Pae | x86::kCr4Osfxsr | x86::kCr4Osxmmexcpt | x86::kCr4Osxsave;
+  s.efer = x86::kEferSce | x86::kEferLme | x86::kEferLma | x86::kEferNxe;
+  s.xcr0 = 3;
+  s.gdtr = {kGdt, 0xff, {}};
+  s.idtr = {kIdt, 32 * 16 - 1, {}};
+  const x86::Segment data{kUserData, kDataAttributes | kDpl3, 0xffffffff, 0};
+  for (const auto name : {x86::kEs, x86::kSs, x86::kDs}) s.segment[name] = data;
+  s.segment[x86::kFs] = s.segment[x86::kGs] = {0, 0, 0, 0};
+  s.segment[x86::kTr] = {kTask, 0x8b, 103, kTss};
+  s.segment[x86::kLdtr] = {0, 0x82, 0, 0};
+}
+
+void Guest::load(const Input& in) {
+  memory_.store(PhysAddr(data_frame(kWindow)), in.window);
+  memory_.store(PhysAddr(data_frame(kEdge)), in.edge);
+  memory_.store(PhysAddr(kCodeFrame + (kCodeAt & 4095)), in.code);
+  x86::State& s = cpu_.state();
+  s = base_;
+  const bool wide = in.code_bits == 64;
+  s.segment[x86::kCs] = {wide ? kUserCode64 : kUserCode32, u16((wide ? kCode64Attributes : kCode32Attributes) | kDpl3),
+                         0xffffffff, 0};
+  s.gpr = in.state.gpr;
+  s.rip = in.state.rip;
+  s.rflags = in.state.rflags;
+  const Fx& fx = in.state.fx;
+  for (unsigned n = 0; n < 16; ++n) s.xmm[n] = {fx.xmm[n].low, fx.xmm[n].high};
+  s.mxcsr = fx.mxcsr;
+  s.x87.control = fx.control;
+  s.x87.status = fx.status;
+  s.x87.tag = u8(fx.tag);
+  for (unsigned n = 0; n < 8; ++n) {
+    s.x87.registers[((fx.status >> 11) + n) & 7] = {fx.st[n].low, u16(fx.st[n].high), {}};
+  }
+  cpu_.state_changed();
+}
+
+void Guest::run(const Input& in, Output& out) {
+  load(in);
+  const cpu::StopReason reason = cpu_.run(cpu_.position() + 1);
+  x86::State& s = cpu_.state();
+  out.state.gpr = s.gpr;
+  out.state.rip = s.rip;
+  out.state.rflags = s.rflags;
+  out.vector = -1;
+  out.error = 0;
+  out.address = s.cr2;
+  if (reason == cpu::StopReason::kShutdown) {
+    out.vector = kShutdown;
+  } else if (s.rip >= kHandlers && s.rip < kHandlers + 0x1000) {
+    out.vector = i32((s.rip - kHandlers) / 16);
+    u64 frame = s.gpr[x86::kRsp];
+    const auto pop = [&] {
+      u64 value = 0;
+      memory_.load(PhysAddr(frame), value);
+      frame += 8;
+      return value;
+    };
+    if (x86::has_error_code(x86::Exception(out.vector))) out.error = u32(pop());
+    out.state.rip = pop();
+    pop();
+    out.state.rflags = pop();
+    out.state.gpr[x86::kRsp] = pop();
+  }
+  Fx& fx = out.state.fx;
+  fx = {};
+  for (unsigned n = 0; n < 16; ++n) fx.xmm[n] = {s.xmm[n].low, s.xmm[n].high};
+  fx.mxcsr = s.mxcsr;
+  fx.control = s.x87.control;
+  fx.status = s.x87.status;
+  fx.tag = s.x87.tag;
+  for (unsigned n = 0; n < 8; ++n) {
+    const x86::X87Register& value = s.x87.registers[((fx.status >> 11) + n) & 7];
+    fx.st[n] = {value.significand, value.sign_exponent};
+  }
+  memory_.load(PhysAddr(data_frame(kWindow)), out.window);
+  memory_.load(PhysAddr(data_frame(kEdge)), out.edge);
+}
+
+}  // namespace pollux::test
