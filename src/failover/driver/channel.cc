@@ -1,5 +1,6 @@
 #include "failover/driver/channel.h"
 
+#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -8,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <climits>
 #include <cstring>
 
@@ -30,6 +32,37 @@ bool wait_for(int fd, short what, u64 deadline_ms) {
   return ::poll(&waiting, 1, int(deadline_ms - now)) > 0 || errno == EINTR;
 }
 
+// The library's own way to a socket raises SIGPIPE when the other side is gone; this one only fails.
+int quiet_write(BIO* bio, const char* bytes, int count) {
+  BIO_clear_retry_flags(bio);
+  const ssize_t moved = ::send(int(reinterpret_cast<std::intptr_t>(BIO_get_data(bio))), bytes, std::size_t(count), MSG_NOSIGNAL);
+  if (moved < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_write(bio);
+  return int(moved);
+}
+
+int quiet_read(BIO* bio, char* bytes, int count) {
+  BIO_clear_retry_flags(bio);
+  const ssize_t moved = ::recv(int(reinterpret_cast<std::intptr_t>(BIO_get_data(bio))), bytes, std::size_t(count), 0);
+  if (moved < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_read(bio);
+  return int(moved);
+}
+
+long quiet_control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH; }
+
+BIO* quiet_socket(int fd) {
+  static BIO_METHOD* const method = [] {
+    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket without signals");
+    BIO_meth_set_write(made, quiet_write);
+    BIO_meth_set_read(made, quiet_read);
+    BIO_meth_set_ctrl(made, quiet_control);
+    return made;
+  }();
+  BIO* bio = BIO_new(method);
+  BIO_set_data(bio, reinterpret_cast<void*>(std::intptr_t(fd)));
+  BIO_set_init(bio, 1);
+  return bio;
+}
+
 }  // namespace
 
 void Channel::Free::operator()(ssl_st* ssl) const { SSL_free(ssl); }
@@ -48,7 +81,8 @@ Channel::~Channel() = default;
 Result<void> Channel::shake_hands(const TlsContext& tls, int timeout_ms) {
   ssl_.reset(SSL_new(tls.get()));
   SSL* ssl = ssl_.get();
-  SSL_set_fd(ssl, socket_.get());
+  BIO* bio = quiet_socket(socket_.get());
+  SSL_set_bio(ssl, bio, bio);
   const bool client = tls.side() == TlsContext::Side::kClient;
   const u64 deadline_ms = milliseconds() + u64(timeout_ms);
   const std::string trust = tls.security().kind == Security::Kind::kKey

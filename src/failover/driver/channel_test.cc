@@ -91,6 +91,19 @@ TEST_P(ChannelOf, HoldsBackWhatTheOtherSideDoesNotRead) {
   EXPECT_EQ(std::get<Log>(messages.back()).entries.at(0), entry);
 }
 
+TEST_P(ChannelOf, WritingToWhoIsGoneRaisesNoSignal) {
+  Ends ends = pair();
+  ASSERT_TRUE(ends.client && ends.server);
+  (*ends.server).reset();
+  for (int i = 0; i < 10; ++i) {
+    (*ends.client)->send(KeepAlive{});
+    ::usleep(2000);
+  }
+  EXPECT_FALSE((*ends.client)->wants_write());
+  std::vector<Message> none;
+  EXPECT_FALSE((*ends.client)->read(none));
+}
+
 TEST(Channel, AnotherKeyIsASentenceOnBothSides) {
   const Ends ends = meet(key(1), key(2));
   ASSERT_FALSE(ends.client && ends.server);
