@@ -6,9 +6,11 @@ Usage: bad_input_test.py POLLUX [TEST...]
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 POLLUX = ""
@@ -29,6 +31,29 @@ class BadInput(unittest.TestCase):
             if size is not None:
                 file.truncate(size)
         return self.path(name)
+
+    def sleeper(self):
+        """An ELF kernel that halts for ever: a machine that runs and needs nothing."""
+        code = b"\xf4\xeb\xfd"
+        entry, head = 0x100000, 64 + 56
+        elf = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 2, 62, 1, entry, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+        load = struct.pack("<IIQQQQQQ", 1, 5, head, entry, entry, len(code), len(code), 0)
+        return self.make_file("sleeper", elf + load + code)
+
+    def start(self, *words):
+        """Starts pollux; the test's end kills it."""
+        process = subprocess.Popen([POLLUX, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def wait_for(self, name):
+        deadline = time.monotonic() + 20
+        while not os.path.exists(self.path(name)):
+            self.assertLess(time.monotonic(), deadline, name + " did not appear")
+            time.sleep(0.01)
 
     def says(self, words, code, sentence):
         """Runs pollux; its exit code and its last line must be as given."""
@@ -109,7 +134,7 @@ class BadInput(unittest.TestCase):
             taken.listen()
             port = taken.getsockname()[1]
             self.says(["backup", "--listen", f"127.0.0.1:{port}", "--arbiter", self.path("arbiter"), "--key", key],
-                      ENVIRONMENT, f"{port}.*in use")
+                      ENVIRONMENT, f"in use.*{port}")
 
     def test_switch_forward_port_in_use(self):
         with socket.socket() as taken:
@@ -119,8 +144,65 @@ class BadInput(unittest.TestCase):
             self.says(["switch", self.path("s"), "--forward", f"tcp:{port}:80"], ENVIRONMENT, f"{port}")
 
     def test_no_switch(self):
-        kernel = self.make_file("kernel", b"\x7fELF")
-        self.says(["run", "--kernel", kernel, "--net", "switch=" + self.path("absent")], ENVIRONMENT, "switch")
+        self.says(["run", "--kernel", self.sleeper(), "--net", "switch=" + self.path("absent")], ENVIRONMENT, "switch")
+
+    def test_disk_in_use(self):
+        disk = self.make_file("shared.img", size=1 << 20)
+        self.start("run", "--kernel", self.sleeper(), "--disk", disk, "--console", "unix:" + self.path("console"))
+        self.wait_for("console")
+        self.says(["run", "--kernel", self.sleeper(), "--disk", disk], ENVIRONMENT, "in use")
+
+    def test_full_disk_under_the_log(self):
+        self.says(["run", "--kernel", self.sleeper(), "--record", "/dev/full"], ENVIRONMENT, "/dev/full")
+
+    def test_switch_gone_while_running(self):
+        switch = self.start("switch", self.path("switch"))
+        self.wait_for("switch")
+        machine = self.start("run", "--kernel", self.sleeper(), "--net", "switch=" + self.path("switch"), "--console",
+                             "unix:" + self.path("console"))
+        self.wait_for("console")
+        switch.kill()
+        switch.wait()
+        self.assertRegex(machine.stderr.readline().decode(), "switch.*(gone|away|lost)")
+        self.assertIsNone(machine.poll())
+        machine.terminate()
+        self.assertEqual(machine.wait(timeout=20), 0)
+
+    def pair(self, backup_key, backup_disk, primary_key, primary_disk):
+        """Starts a backup, then a primary that must fail; returns the primary's words for says()."""
+        os.mkdir(self.path("arbiter"))
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.start("backup", "--listen", f"127.0.0.1:{port}", "--key", backup_key, "--disk", backup_disk, "--arbiter",
+                   self.path("arbiter"), "--console", "none")
+        deadline = time.monotonic() + 20
+        while True:
+            with open("/proc/net/tcp") as table:
+                if f":{port:04X} " in table.read():
+                    break
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+        return ["run", "--kernel", self.sleeper(), "--backup", f"127.0.0.1:{port}", "--key", primary_key, "--disk",
+                primary_disk, "--arbiter", self.path("arbiter"), "--console", "none"]
+
+    def new_key(self, name):
+        subprocess.run([POLLUX, "key", self.path(name)], check=True)
+        return self.path(name)
+
+    def test_wrong_key(self):
+        disk = self.make_file("disk.img", size=1 << 20)
+        self.says(self.pair(self.new_key("one"), disk, self.new_key("other"), disk), ENVIRONMENT, "key")
+
+    def test_backup_with_other_disks(self):
+        key = self.new_key("key")
+        words = self.pair(key, self.make_file("a.img", size=1 << 20), key, self.make_file("b.img", size=2 << 20))
+        self.says(words, ENVIRONMENT, "another size")
+
+    def test_no_backup(self):
+        os.mkdir(self.path("arbiter"))
+        self.says(["run", "--kernel", self.sleeper(), "--backup", "127.0.0.1:1", "--key", self.new_key("key"),
+                   "--arbiter", self.path("arbiter")], ENVIRONMENT, "127.0.0.1:1")
 
     def test_no_key(self):
         self.says(["backup", "--listen", "127.0.0.1:0"], USAGE, "--key|--arbiter")
@@ -128,7 +210,8 @@ class BadInput(unittest.TestCase):
     def test_key_is_not_overwritten(self):
         key = self.make_file("key", b"precious")
         self.says(["key", key], ENVIRONMENT, "exists")
-        self.assertEqual(open(key, "rb").read(), b"precious")
+        with open(key, "rb") as file:
+            self.assertEqual(file.read(), b"precious")
 
     def test_arbiter_missing(self):
         key = self.path("key")
