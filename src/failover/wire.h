@@ -18,8 +18,8 @@
 
 namespace pollux::failover {
 
-// One message carries at most one big entry (a read of the largest size that a disk takes) or many small ones.
-inline constexpr u32 kMaxFrameBytes = 64 << 20;
+// The largest message is a hello: a machine's configuration has its kernel and initrd in it.
+inline constexpr u32 kMaxFrameBytes = 256 << 20;
 
 void encode(const Message& message, ByteWriter& out);
 

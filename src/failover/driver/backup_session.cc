@@ -143,6 +143,7 @@ Result<std::unique_ptr<machine::Machine>> BackupSession::make_machine() {
   auto machine = options_.factory->make(hello.configuration);
   if (!machine) return machine;
   std::lock_guard guard(lock_);
+  if (halted_) return std::unexpected(*halted_);  // the primary did not wait
   arbiter_ = std::move(*arbiter);
   fence_ = std::move(*fence);
   fenced_ = std::make_unique<FencedWorld>(inner_, *fence_, hello.generation, [this] {

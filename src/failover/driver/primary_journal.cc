@@ -23,6 +23,9 @@ PrimarySettings settings(const PrimaryOptions& options, Generation generation) {
 }  // namespace
 
 Result<std::unique_ptr<PrimaryJournal>> PrimaryJournal::create(PrimaryOptions options, world::World& world) {
+  if (options.configuration.size() > kMaxFrameBytes - (1 << 20)) {
+    return fail(ErrorKind::kUsage, "kernel and initrd are too large for a pair: together they must stay below 255 MiB");
+  }
   auto arbiter = FileArbiter::open(options.arbiter_dir, options.machine);
   if (!arbiter) return pass(arbiter);
   auto fence = FileFence::open(**arbiter);
