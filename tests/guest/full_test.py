@@ -27,7 +27,7 @@ class FullGuest(unittest.TestCase):
         self.assertNotIn("cloud", self.run_in_guest("uname -r"))
 
     def test_package_from_a_local_folder(self):
-        self.run_in_guest("apt-get install -y /var/local/packages/hello-local_1.0_all.deb >/dev/null 2>&1")
+        self.run_in_guest("apt-get install -y /opt/packages/hello-local_1.0_all.deb >/dev/null 2>&1")
         self.assertEqual(self.run_in_guest("hello-local"), "hello from a package")
 
     def test_gcc(self):
