@@ -10,6 +10,8 @@ namespace {
 constexpr u64 kPml4 = 0x1000, kPdpt = 0x2000, kPd = 0x3000, kPtCode = 0x4000, kPtData = 0x5000, kPtReadOnly = 0x6000,
               kPtLow = 0x7000, kGdt = 0x8000, kIdt = 0x9000, kTss = 0xa000, kHandlers = 0xb000, kStackTop = 0xd000,
               kCodeFrame = 0x10000, kDataFrame = 0x11000, kReadOnlyFrame = 0x13000;
+// The supervisor's pages 0 to 0xffff appear here, where no random address is.
+constexpr u64 kSupervisor = 0x3140'0000;
 constexpr u64 kPresent = 1, kWrite = 2, kUser = 4;
 
 // As Linux has them, so that what an instruction sees of selectors is the same.
@@ -33,7 +35,7 @@ void Guest::build_memory() {
   constexpr u64 kTable = kPresent | kWrite | kUser;
   entry(kPml4, 0, kPdpt | kTable);
   entry(kPdpt, 0, kPd | kTable);
-  entry(kPd, 0, kPtLow | kTable);
+  entry(kPd, kSupervisor >> 21, kPtLow | kTable);
   entry(kPd, kCodePage >> 21, kPtCode | kTable);
   entry(kPd, kData >> 21, kPtData | kTable);
   entry(kPd, kReadOnly >> 21, kPtReadOnly | kTable);
@@ -49,12 +51,12 @@ void Guest::build_memory() {
   entry(kGdt, kUserData >> 3, descriptor(kDataAttributes | kDpl3));
   entry(kGdt, kUserCode64 >> 3, descriptor(kCode64Attributes | kDpl3));
   for (u64 vector = 0; vector < 32; ++vector) {
-    const u64 handler = kHandlers + 16 * vector;
-    entry(kIdt, 2 * vector, (handler & 0xffff) | u64(kKernelCode) << 16 | u64(0x8e00) << 32 | (handler >> 16) << 48);
+    const u64 handler = kSupervisor + kHandlers + 16 * vector;
+    entry(kIdt, 2 * vector, (handler & 0xffff) | u64(kKernelCode) << 16 | u64(0x8e00) << 32 | (handler >> 16 & 0xffff) << 48);
     entry(kIdt, 2 * vector + 1, 0);
-    memory_.store(PhysAddr(handler), u8(0xf4));
+    memory_.store(PhysAddr(handler - kSupervisor), u8(0xf4));
   }
-  memory_.store(PhysAddr(kTss + 4), kStackTop);
+  memory_.store(PhysAddr(kTss + 4), kSupervisor + kStackTop);
   std::array<u8, 4096> filled;
   filled.fill(0xf4);
   memory_.store(PhysAddr(kCodeFrame), filled);
@@ -68,12 +70,12 @@ void Guest::build_state() {
   s.cr4 = x86::kCr4Pae | x86::kCr4Osfxsr | x86::kCr4Osxmmexcpt | x86::kCr4Osxsave;
   s.efer = x86::kEferSce | x86::kEferLme | x86::kEferLma | x86::kEferNxe;
   s.xcr0 = 3;
-  s.gdtr = {kGdt, 0xff, {}};
-  s.idtr = {kIdt, 32 * 16 - 1, {}};
+  s.gdtr = {kSupervisor + kGdt, 0xff, {}};
+  s.idtr = {kSupervisor + kIdt, 32 * 16 - 1, {}};
   const x86::Segment data{kUserData, kDataAttributes | kDpl3, 0xffffffff, 0};
   for (const auto name : {x86::kEs, x86::kSs, x86::kDs}) s.segment[name] = data;
   s.segment[x86::kFs] = s.segment[x86::kGs] = {0, 0, 0, 0};
-  s.segment[x86::kTr] = {kTask, 0x8b, 103, kTss};
+  s.segment[x86::kTr] = {kTask, 0x8b, 103, kSupervisor + kTss};
   s.segment[x86::kLdtr] = {0, 0x82, 0, 0};
 }
 
@@ -113,9 +115,9 @@ void Guest::run(const Input& in, Output& out) {
   out.address = s.cr2;
   if (reason == cpu::StopReason::kShutdown) {
     out.vector = kShutdown;
-  } else if (s.rip >= kHandlers && s.rip < kHandlers + 0x1000) {
-    out.vector = i32((s.rip - kHandlers) / 16);
-    u64 frame = s.gpr[x86::kRsp];
+  } else if (s.rip - kSupervisor - kHandlers < 0x1000) {
+    out.vector = i32((s.rip - kSupervisor - kHandlers) / 16);
+    u64 frame = s.gpr[x86::kRsp] - kSupervisor;
     const auto pop = [&] {
       u64 value = 0;
       memory_.load(PhysAddr(frame), value);

@@ -56,6 +56,11 @@ Child* child;
 constexpr int kRegisterPlaces[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
                                      REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
 
+// Returning from a signal restores only some flags: NT and ID stay as the handler has them.
+void clear_sticky_flags() {
+  asm volatile("pushfq; andq %0, (%%rsp); popfq" : : "i"(~0x204000) : "cc", "memory");
+}
+
 void load_case(ucontext_t* context) {
   const Input& in = child->inputs[child->current];
   gregset_t& g = context->uc_mcontext.gregs;
@@ -105,6 +110,7 @@ void on_signal(int signal, siginfo_t* info, void* raw) {
     *child->finished = ++child->current;
   }
   if (child->current < child->count) {
+    clear_sticky_flags();
     load_case(context);
   } else {
     child->running = false;
@@ -194,6 +200,8 @@ void Native::spawn() {
   child->running = false;
   map_memory();
   install_handlers();
+  // Null selectors serve 64-bit code only.
+  asm volatile("mov %0, %%ds; mov %0, %%es" : : "r"(0x2b));
   give_up_system_calls();
   char byte;
   while (read(work[0], &byte, 1) == 1) {

@@ -118,6 +118,11 @@ Catalogue make_catalogue(unsigned code_bits) {
             Decoded decoded;
             const Binding* row = row_of(code_bits, std::as_bytes(std::span(bytes)), decoded);
             if (!row || decoded.length < n - 1) continue;
+            // REP before a branch does something else on some processors; before BSF and BSR it makes TZCNT and LZCNT
+            // of them where the host has these.
+            const bool rep = prefix == 0xf2 || prefix == 0xf3;
+            if (rep && (row->traits & cpu::interpret::kBranch)) continue;
+            if (rep && (row->mnemonic == ZYDIS_MNEMONIC_BSF || row->mnemonic == ZYDIS_MNEMONIC_BSR)) continue;
             if (decoded.has_memory != memory && decoded.length >= n) {
               // An opcode without ModRM has one template for each value of that byte; memory ones are of no use.
               if (memory) continue;

@@ -51,6 +51,7 @@ template <x87_host::Binary kOp, u16 kConditions>
 void with_st1(Interpreter& r, const Instruction& i) {
   X87Stack stack = begin(r, i);
   if (stack.empty(0) || stack.empty(1)) {
+    if (kConditions & kX87C2) r.s().x87.status &= u16(~kX87C2);  // a remainder is complete then
     if (stack.underflow()) stack.set(0, kX87Indefinite);
     return;
   }
