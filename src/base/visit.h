@@ -44,7 +44,8 @@ class Visitor {
     sized(name, bytes);
     if (restoring()) {
       values.resize(bytes.size() / sizeof(T));
-      std::memcpy(static_cast<void*>(values.data()), bytes.data(), values.size() * sizeof(T));
+      // An empty vector has no address to copy to.
+      if (!values.empty()) std::memcpy(static_cast<void*>(values.data()), bytes.data(), values.size() * sizeof(T));
     }
   }
   template <class Component>
