@@ -127,6 +127,8 @@ Catalogue make_catalogue(unsigned code_bits) {
               // An opcode without ModRM has one template for each value of that byte; memory ones are of no use.
               if (memory) continue;
             }
+            // PREFETCHW of a register: a NOP, or undefined.
+            if (map == 1 && opcode == 0x0d && !memory) continue;
             catalogue.rows[places.at(row)].templates.push_back(
                 {prefix, rex_w, map, u8(opcode), u8(modrm), memory && decoded.has_memory});
           }

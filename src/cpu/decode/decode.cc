@@ -70,12 +70,17 @@ Operand register_operand(const ZydisDecodedOperand& from) {
   }
 }
 
-void memory_operand(const ZydisDecodedOperand& from, Decoded& out) {
+void memory_operand(const ZydisDecodedInstruction& z, const ZydisDecodedOperand& from, Decoded& out) {
   out.has_memory = true;
   out.base = address_register(from.mem.base);
   out.index = address_register(from.mem.index);
   out.scale = from.mem.scale == 8 ? 3 : from.mem.scale == 4 ? 2 : from.mem.scale == 2 ? 1 : 0;
   out.displacement = from.mem.disp.value;
+  // A SIB byte without a base has none whatever REX.B says; Zydis 4.0 forgets that for 32-bit addresses.
+  if ((z.attributes & ZYDIS_ATTRIB_HAS_SIB) && z.raw.modrm.mod == 0 && z.raw.sib.base == 5) {
+    out.base = kNoRegister;
+    out.displacement = z.raw.disp.value;
+  }
   out.segment = from.mem.segment == ZYDIS_REGISTER_NONE ? u8(x86::kDs) : segment_number(from.mem.segment);
 }
 
@@ -141,7 +146,7 @@ DecodeStatus decode(CodeSize code_size, ByteSpan bytes, Decoded& out) {
         break;
       case ZYDIS_OPERAND_TYPE_MEMORY:
         to = {OperandKind::kMemory, 0, from.size};
-        memory_operand(from, out);
+        memory_operand(z, from, out);
         break;
       case ZYDIS_OPERAND_TYPE_POINTER:
         to = {OperandKind::kFarPointer, 0, from.size};
@@ -160,6 +165,13 @@ DecodeStatus decode(CodeSize code_size, ByteSpan bytes, Decoded& out) {
         to = {OperandKind::kOther, 0, from.size};
     }
     out.operand_count = u8(i + 1);
+  }
+  // F3 90 is PAUSE only while it names no other register: with REX.B it exchanges r8 and rAX like 90.
+  if (z.mnemonic == ZYDIS_MNEMONIC_PAUSE && z.raw.rex.B) {
+    out.mnemonic = ZYDIS_MNEMONIC_XCHG;
+    out.operands[0] = {OperandKind::kGpr, x86::kR8, z.operand_width};
+    out.operands[1] = {OperandKind::kGpr, x86::kRax, z.operand_width};
+    out.operand_count = 2;
   }
   return DecodeStatus::kOk;
 }

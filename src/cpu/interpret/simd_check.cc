@@ -14,10 +14,18 @@ void checked_simd(Interpreter& cpu, const Instruction& i) {
   const u16 saved_flags = cpu.arithmetic();
   const u32 before = _mm_getcsr();
   _mm_setcsr(before & ~0x3fu);
-  i.unchecked(cpu, i);
-  const u32 raised = _mm_getcsr() & 0x3f;
-  _mm_setcsr((before & ~0x3fu) | (before & 0x3f) | raised);
+  try {
+    i.unchecked(cpu, i);
+  } catch (...) {  // the operand's fault
+    _mm_setcsr(before);
+    throw;
+  }
+  u32 raised = _mm_getcsr() & 0x3f;
   const u32 masks = cpu.s().mxcsr >> 7 & 0x3f;
+  // An unmasked #I, #D or #Z comes before anything is computed, so nothing overflows, underflows or is inexact.
+  constexpr u32 kBefore = 7;
+  if (raised & ~masks & kBefore) raised &= kBefore;
+  _mm_setcsr(before | raised);
   if (!(raised & ~masks)) return;
   cpu.s().xmm = saved_xmm;
   cpu.s().gpr = saved_gpr;

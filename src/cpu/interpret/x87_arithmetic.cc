@@ -56,7 +56,10 @@ void with_st1(Interpreter& r, const Instruction& i) {
     return;
   }
   const Outcome out = kOp(stack.st(0), stack.st(1), r.s().x87.control);
-  if (!(stack.take(out.status, kConditions) & kX87Before)) stack.set(0, out.value);
+  // Without a quotient its low bits, C0 and C3, keep their value.
+  const bool no_quotient = (out.value.sign_exponent & 0x7fff) == 0x7fff ||
+                           (out.status & ~r.s().x87.control & kX87Before);
+  if (!(stack.take(out.status, no_quotient ? kConditions & (kX87C1 | kX87C2) : kConditions) & kX87Before)) stack.set(0, out.value);
 }
 
 // ---- ST(0) ----

@@ -21,6 +21,7 @@ template <Unary kOp, u16 kConditions>
 void unary(Interpreter& r, const Instruction& i) {
   X87Stack stack = begin(r, i);
   if (stack.empty(0)) {
+    r.s().x87.status &= u16(~(kConditions & kX87C2));
     if (stack.underflow()) stack.set(0, kX87Indefinite);
     return;
   }
@@ -44,8 +45,9 @@ void binary(Interpreter& r, const Instruction& i) {
 }
 
 // An instruction that replaces ST(0) by one value and pushes another. True when a stack fault settled everything.
-bool two_results_fault(X87Stack& stack) {
+bool two_results_fault(Interpreter& r, X87Stack& stack) {
   if (!stack.empty(0) && !stack.full()) return false;
+  r.s().x87.status &= u16(~kX87C2);
   if (stack.fault(!stack.empty(0))) {
     stack.set(0, kX87Indefinite);
     stack.push(kX87Indefinite);
@@ -55,7 +57,7 @@ bool two_results_fault(X87Stack& stack) {
 
 void fptan(Interpreter& r, const Instruction& i) {
   X87Stack stack = begin(r, i);
-  if (two_results_fault(stack)) return;
+  if (two_results_fault(r, stack)) return;
   const Outcome out = x87::fptan(stack.st(0), r.s().x87.control);
   const u16 unmasked = stack.take(out.status, kX87C1 | kX87C2);
   if ((unmasked & kX87Before) || (out.status & kX87C2)) return;
@@ -67,7 +69,7 @@ void fptan(Interpreter& r, const Instruction& i) {
 
 void fsincos(Interpreter& r, const Instruction& i) {
   X87Stack stack = begin(r, i);
-  if (two_results_fault(stack)) return;
+  if (two_results_fault(r, stack)) return;
   const u16 control = r.s().x87.control;
   const Outcome sine = x87::fsin(stack.st(0), control);
   const Outcome cosine = x87::fcos(stack.st(0), control);

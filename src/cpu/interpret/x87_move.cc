@@ -72,6 +72,12 @@ void constant(Interpreter& r, const Instruction& i) {
 }
 
 // ---- stores ----
+// What is not stored because of an exception still faults as a store.
+template <class T>
+void check_store(Interpreter& r, const Instruction& i) {
+  r.check_write(r.address(i, sizeof(T), mmu::Access::kWrite), sizeof(T), i.segment);
+}
+
 // The store happens before anything else is committed: it may fault. An unmasked exception, save inexact, stores
 // nothing and pops nothing.
 template <class T, bool kPop>
@@ -82,6 +88,8 @@ void store_outcome(Interpreter& r, const Instruction& i, X87Stack& stack, const 
     T value;
     std::memcpy(&value, &out.value, sizeof value);
     r.store<T>(i, value);
+  } else {
+    check_store<T>(r, i);
   }
   x87::note_instruction(r, i);
   stack.take(out.status);
@@ -92,7 +100,11 @@ void store_outcome(Interpreter& r, const Instruction& i, X87Stack& stack, const 
 template <class T, bool kPop>
 void store_empty(Interpreter& r, const Instruction& i, X87Stack& stack, const T& indefinite) {
   const bool masked = r.s().x87.control & kX87Ie;
-  if (masked) r.store<T>(i, indefinite);
+  if (masked) {
+    r.store<T>(i, indefinite);
+  } else {
+    check_store<T>(r, i);
+  }
   x87::note_instruction(r, i);
   stack.underflow();
   if (masked && kPop) stack.pop();
@@ -139,6 +151,14 @@ void fst_register(Interpreter& r, const Instruction& i) {
   }
   stack.set(i.r[0], value);
   if (kPop) stack.pop();
+}
+
+// Undocumented: FSTP that takes no notice of an empty ST(0).
+void fstpnce(Interpreter& r, const Instruction& i) {
+  X87Stack stack = begin(r, i);
+  if (!stack.empty(0)) stack.set(i.r[0], stack.st(0));
+  stack.set_c1(false);
+  stack.pop();
 }
 
 // ---- registers and tags ----
@@ -209,7 +229,7 @@ constexpr Binding kRows[] = {
     {ZYDIS_MNEMONIC_FSTP, store<u64, x87_host::fst_m64, float_indefinite<u64>, true>, {kM64}, kU},
     {ZYDIS_MNEMONIC_FSTP, fstp_m80, {kM80}, kU},
     {ZYDIS_MNEMONIC_FSTP, fst_register<true>, {kSt}, kU},
-    {ZYDIS_MNEMONIC_FSTPNCE, fst_register<true>, {kSt}, kU},
+    {ZYDIS_MNEMONIC_FSTPNCE, fstpnce, {kSt}, kU},
     {ZYDIS_MNEMONIC_FIST, store<u16, x87_host::fist_m16, integer_indefinite<u16>, false>, {kM16}, kU},
     {ZYDIS_MNEMONIC_FIST, store<u32, x87_host::fist_m32, integer_indefinite<u32>, false>, {kM32}, kU},
     {ZYDIS_MNEMONIC_FISTP, store<u16, x87_host::fist_m16, integer_indefinite<u16>, true>, {kM16}, kU},

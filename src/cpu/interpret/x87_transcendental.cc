@@ -35,8 +35,9 @@ Outcome nan(const X87Register& a, const X87Register& b, u16 control) {
   return {out.value, u16(out.status & kX87Ie)};
 }
 
-// The rounded result, together with #D of a denormal operand.
+// The rounded result, together with #D of a denormal operand, which unmasked comes before any result.
 Outcome rounded(const Wide& value, u16 control, bool denormal) {
+  if (denormal && !(control & kX87De)) return {{}, kX87De};
   const Rounded out = round_to_register(value, control);
   return {out.value, u16(out.status | (denormal ? kX87De : 0))};
 }
