@@ -4,6 +4,8 @@ namespace pollux::device {
 namespace {
 
 constexpr u16 kTimerStatus = 1 << 0, kGlobalStatus = 1 << 5, kPowerButton = 1 << 8, kWake = 1 << 15;
+// Enable bits that exist: timer, global, power button, sleep button, clock. The last two never have a status.
+constexpr u16 kEnableBits = kTimerStatus | kGlobalStatus | kPowerButton | 1 << 9 | 1 << 10;
 constexpr u16 kSciEnable = 1 << 0, kSleepEnable = 1 << 13;
 
 }  // namespace
@@ -54,7 +56,7 @@ void AcpiPm::write(u64 offset, unsigned size, u64 value) {
     else if (at < 4) replace(enable_);
     else if (at < 6) replace(control_);
   }
-  enable_ &= kTimerStatus | kGlobalStatus | kPowerButton;
+  enable_ &= kEnableBits;
   const bool sleeps = control_ & kSleepEnable;
   control_ = u16((control_ & ~kSleepEnable) | kSciEnable);
   if (sleeps) {
