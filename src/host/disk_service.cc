@@ -188,9 +188,15 @@ void DiskService::complete(u64 tag, DiskStatus status) {
       case DiskOperation::kWriteZeroes: ++counters_.discards; break;
     }
     counters_.errors += status != DiskStatus::kOk;
-    order_[input.disk].finish(tag, next);
   }
+  // Before anything that overlaps may start: completions of overlapping requests come in their order. A backup that
+  // issues the earlier one again must not undo a later one that the guest knows to be done.
+  const u32 disk = input.disk;
   sinks_.completed(std::move(input));
+  {
+    std::lock_guard lock(mutex_);
+    order_[disk].finish(tag, next);
+  }
   for (u64 tag_now_free : next) start(tag_now_free);
 }
 

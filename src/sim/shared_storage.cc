@@ -91,12 +91,16 @@ void SharedStorage::land(u64 ticket) {
     default: std::fill_n(at, output.length, std::byte{0});
   }
   shared_.tell(&Observer::disk_landed, request.side, request.generation, output);
-  if (!request.abandoned) {
-    shared_.host(request.side).post(latency() / 4, [completed = request.completed, completion = std::move(completion)] {
-      completed(completion);
-    });
-  }
-  finish(ticket);
+  // What waited for this request starts when its completion is in the process's queue: completions of requests that
+  // overlap come in their order, as host/disk_service sees to it.
+  shared_.scheduler.after(latency() / 4, [this, ticket, completion = std::move(completion)] {
+    const auto done = requests_.find(ticket);
+    if (done == requests_.end()) return;
+    if (!done->second.abandoned) {
+      shared_.host(done->second.side).post(0, [completed = done->second.completed, completion] { completed(completion); });
+    }
+    finish(ticket);
+  });
 }
 
 void SharedStorage::finish(u64 ticket) {

@@ -43,7 +43,7 @@ const Case kCases[] = {
     {"PromoteBeforeConsuming", Mutation::kPromoteBeforeConsuming, {"slow_disk", "kill_primary", "tiny_buffer"}, "R6"},
     {"ForgetOutstanding", Mutation::kForgetOutstanding, {"slow_disk", "power_primary"}, "R6"},
     {"ForgetAnnouncement", Mutation::kForgetAnnouncement, {"kill_primary"}, "R6"},
-    {"ForgetFence", Mutation::kForgetFence, {"kill_primary", "slow_disk"}, "R7"},
+    {"ForgetFence", Mutation::kForgetFence, {"kill_primary", "slow_disk_kill"}, "R7"},
     {"ForgetKeepAlive", Mutation::kForgetKeepAlive, {"idle"}, "R8"},
     {"NeverSuspect", Mutation::kNeverSuspect, {"power_primary", "power_backup"}, "R8"},
     {"UnboundedBuffer", Mutation::kUnboundedBuffer, {"tiny_buffer"}, "R9"},
