@@ -70,7 +70,7 @@ TEST_P(BareMetal, PassesAndDoesNotDependOnSlicing) {
   EXPECT_EQ(sliced.digest, whole.digest);
 }
 
-INSTANTIATE_TEST_SUITE_P(Guests, BareMetal, testing::Values("paging", "faults", "interrupts", "modes"),
+INSTANTIATE_TEST_SUITE_P(Guests, BareMetal, testing::Values("paging", "faults", "interrupts", "modes", "compute"),
                          [](const auto& named) { return std::string(named.param); });
 
 }  // namespace
