@@ -9,6 +9,8 @@ template <class... F>
 struct Overload : F... {
   using F::operator()...;
 };
+template <class... F>
+Overload(F...) -> Overload<F...>;  // clang 16 does not find it by itself
 }  // namespace
 
 u64 footprint(const log::Entry& entry) {
