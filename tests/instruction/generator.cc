@@ -121,7 +121,8 @@ bool Generator::encode(Random& random, const Row& row, Input& out) const {
   if (memory && (row.binding->traits & cpu::interpret::kLockable) && random.below(8) == 0) bytes[n++] = 0xf0;
   if (t.prefix) {
     if (branches(row) && t.prefix == 0x66) return false;  // makers differ
-    bytes[n++] = t.prefix;
+    if (t.prefix >> 8) bytes[n++] = u8(t.prefix >> 8);
+    bytes[n++] = u8(t.prefix);
   }
   if (code_bits_ == 64) {
     const u8 rex = u8(0x40 | (t.rex_w ? 8 : 0) | (random.below(2) ? random.next() & 7 : 0));

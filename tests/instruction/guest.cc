@@ -52,7 +52,8 @@ void Guest::build_memory() {
   entry(kGdt, kUserCode64 >> 3, descriptor(kCode64Attributes | kDpl3));
   for (u64 vector = 0; vector < 32; ++vector) {
     const u64 handler = kSupervisor + kHandlers + 16 * vector;
-    entry(kIdt, 2 * vector, (handler & 0xffff) | u64(kKernelCode) << 16 | u64(0x8e00) << 32 | (handler >> 16 & 0xffff) << 48);
+    entry(kIdt, 2 * vector,
+          (handler & 0xffff) | u64(kKernelCode) << 16 | u64(0x8e00) << 32 | (handler >> 16 & 0xffff) << 48);
     entry(kIdt, 2 * vector + 1, 0);
     memory_.store(PhysAddr(handler - kSupervisor), u8(0xf4));
   }

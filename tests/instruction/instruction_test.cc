@@ -37,9 +37,12 @@ class Run {
         rows.push_back(n);
       }
     }
-    untestable_ += generator.catalogue().untestable;
+    untestable_ += unsigned(generator.catalogue().left_out.size());
     if (options_.list) {
       for (const u32 n : rows) std::printf("%u-bit %s\n", code_bits, generator.catalogue().rows[n].name.c_str());
+      for (const std::string& name : generator.catalogue().left_out) {
+        std::printf("%u-bit left out: %s\n", code_bits, name.c_str());
+      }
       return;
     }
     if (rows.empty()) return;

@@ -2,9 +2,9 @@
 //
 // How: the child maps the memory of case.h, installs signal handlers on an alternate stack, and gives up all system
 // calls but those that it needs to wait for work. A batch lies in memory shared with the parent. For each case the
-// handler of the trap before has put the whole state (general registers, flags with TF set, FXSAVE area) into the signal
-// frame; returning from it loads them and executes one instruction at kCodeAt; the trap or fault that follows brings
-// the state back in its own frame. So one case costs one signal.
+// handler of the trap before has put the whole state (general registers, flags with TF set, FXSAVE area) into the
+// signal frame; returning from it loads them and executes one instruction at kCodeAt; the trap or fault that follows
+// brings the state back in its own frame. So one case costs one signal.
 //
 // Invariants
 //  1. The child never runs anything but the one instruction outside its handlers and its loop.

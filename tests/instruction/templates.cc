@@ -98,7 +98,7 @@ Catalogue make_catalogue(unsigned code_bits) {
       catalogue.rows.push_back({&row, name_of(row), {}});
     }
   }
-  for (const u8 prefix : {0x00, 0x66, 0xf2, 0xf3}) {
+  for (const u16 prefix : {0x00, 0x66, 0xf2, 0xf3, 0x67, 0x66f2, 0x66f3}) {
     for (const bool rex_w : {false, true}) {
       if (rex_w && code_bits == 32) continue;
       for (u8 map = 0; map < 4; ++map) {
@@ -106,10 +106,11 @@ Catalogue make_catalogue(unsigned code_bits) {
           if (is_prefix(map, opcode, code_bits)) continue;
           for (unsigned modrm = 0; modrm < 256; ++modrm) {
             const bool memory = modrm < 0xc0;
-            if (memory && (modrm & 0xc7) != 3) continue;
+            if (memory && ((modrm & 0xc7) != 3 || prefix == 0x67)) continue;
             std::array<u8, 15> bytes{};
             unsigned n = 0;
-            if (prefix) bytes[n++] = prefix;
+            if (prefix >> 8) bytes[n++] = u8(prefix >> 8);
+            if (prefix) bytes[n++] = u8(prefix);
             if (rex_w) bytes[n++] = 0x48;
             if (map) bytes[n++] = 0x0f;
             if (map >= 2) bytes[n++] = map == 2 ? 0x38 : 0x3a;
@@ -120,7 +121,7 @@ Catalogue make_catalogue(unsigned code_bits) {
             if (!row || decoded.length < n - 1) continue;
             // REP before a branch does something else on some processors; before BSF and BSR it makes TZCNT and LZCNT
             // of them where the host has these.
-            const bool rep = prefix == 0xf2 || prefix == 0xf3;
+            const bool rep = u8(prefix) == 0xf2 || u8(prefix) == 0xf3;
             if (rep && (row->traits & cpu::interpret::kBranch)) continue;
             if (rep && (row->mnemonic == ZYDIS_MNEMONIC_BSF || row->mnemonic == ZYDIS_MNEMONIC_BSR)) continue;
             if (decoded.has_memory != memory && decoded.length >= n) {
@@ -141,7 +142,7 @@ Catalogue make_catalogue(unsigned code_bits) {
     if (comparable(*row.binding) && !row.templates.empty()) {
       kept.push_back(std::move(row));
     } else {
-      ++catalogue.untestable;
+      catalogue.left_out.push_back(row.name + (row.templates.empty() ? " (not in this mode)" : ""));
     }
   }
   catalogue.rows = std::move(kept);

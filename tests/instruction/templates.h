@@ -10,7 +10,7 @@
 namespace pollux::test {
 
 struct Template {
-  u8 prefix;  // 0, 0x66, 0xf2, 0xf3
+  u16 prefix;  // 0, 66, 67, F2, F3, or 66F2, 66F3
   bool rex_w;
   u8 map;     // 0: one byte, 1: 0F, 2: 0F 38, 3: 0F 3A
   u8 opcode;
@@ -27,7 +27,7 @@ struct Row {
 // The rows that can be compared with the host from user mode, by code size (64 or 32), each with its templates.
 struct Catalogue {
   std::vector<Row> rows;
-  unsigned untestable = 0;  // rows left out: they need privilege, another mode, or the host lacks them
+  std::vector<std::string> left_out;  // they need privilege or another mode, or are the system's
 };
 Catalogue make_catalogue(unsigned code_bits);
 

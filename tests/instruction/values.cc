@@ -13,7 +13,8 @@ u64 random_integer(Random& random) {
     case 3: return (u64(1) << (bits & 63)) - 1;
     case 4: {
       constexpr u64 kLimits[] = {0, ~u64(0), 0x7f, 0x80, 0x7fff, 0x8000, 0x7fffffff, 0x80000000, u64(1) << 63,
-                                 (u64(1) << 63) - 1, 0xffffffff, 0xffff, 0xff, 1, 0xffffffff80000000, 0xffffffff7fffffff};
+                                 (u64(1) << 63) - 1, 0xffffffff, 0xffff, 0xff, 1, 0xffffffff80000000,
+                                 0xffffffff7fffffff};
       return kLimits[bits & 15];
     }
     default: return bits;

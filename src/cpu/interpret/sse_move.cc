@@ -41,8 +41,6 @@ void from_general(Interpreter& r, const Instruction& i) { reg(r, i, 0) = {r.reg<
 template <class T>
 void to_general(Interpreter& r, const Instruction& i) { r.set_reg<T>(i.r[0], T(reg(r, i, 1).low)); }
 void movq_copy(Interpreter& r, const Instruction& i) { reg(r, i, 0) = {reg(r, i, 1).low, 0}; }
-template <class T>
-void movnti(Interpreter& r, const Instruction& i) { r.store<T>(i, r.reg<T>(i.r[1])); }
 
 // The bytes of the first operand whose mask bytes have their sign set go to DS:rDI. Bytes without it are neither
 // written nor checked for faults, which the manual leaves to the implementation.
@@ -77,8 +75,6 @@ constexpr Binding kRows[] = {
     {ZYDIS_MNEMONIC_MOVNTDQ, store_aligned, {kMem, kXmm}, Unit::kSse, kAligned},
     {ZYDIS_MNEMONIC_MOVNTPS, store_aligned, {kMem, kXmm}, Unit::kSse, kAligned},
     {ZYDIS_MNEMONIC_MOVNTPD, store_aligned, {kMem, kXmm}, Unit::kSse, kAligned},
-    {ZYDIS_MNEMONIC_MOVNTI, movnti<u32>, {kM32, kR32}},
-    {ZYDIS_MNEMONIC_MOVNTI, movnti<u64>, {kM64, kR64}},
     {ZYDIS_MNEMONIC_MOVLPS, load_low, {kXmm, kMem}, Unit::kSse},
     {ZYDIS_MNEMONIC_MOVLPS, store_low, {kMem, kXmm}, Unit::kSse},
     {ZYDIS_MNEMONIC_MOVLPD, load_low, {kXmm, kMem}, Unit::kSse},

@@ -56,6 +56,7 @@ POLLUX_AES(POLLUX_DEFINE)
     kTable[imm](to, from);                                                                           \
   }
 POLLUX_SSE_INTEGER_IMM(POLLUX_DEFINE)
+POLLUX_SSE_INSERT(POLLUX_DEFINE)
 POLLUX_SSE_FLOAT_IMM(POLLUX_DEFINE)
 POLLUX_AES_IMM(POLLUX_DEFINE)
 #undef POLLUX_DEFINE

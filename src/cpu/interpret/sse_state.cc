@@ -179,24 +179,6 @@ void xrstor(Interpreter& r, const Instruction& i) {
   }
 }
 
-// ---- XCR0 ----
-void need_osxsave(Interpreter& r) {
-  if (!(r.s().cr4 & x86::kCr4Osxsave)) r.raise(Exception::kInvalidOpcode);
-}
-void xgetbv(Interpreter& r, const Instruction&) {
-  need_osxsave(r);
-  if (u32(r.gpr(x86::kRcx)) != 0) r.raise(Exception::kProtection, 0);
-  r.gpr(x86::kRax) = u32(r.s().xcr0);
-  r.gpr(x86::kRdx) = r.s().xcr0 >> 32;
-}
-void xsetbv(Interpreter& r, const Instruction&) {
-  need_osxsave(r);
-  const u64 value = r.gpr(x86::kRdx) << 32 | u32(r.gpr(x86::kRax));
-  const bool valid = value == kX87Component || value == (kX87Component | kSseComponent);
-  if (r.cpl() != 0 || u32(r.gpr(x86::kRcx)) != 0 || !valid) r.raise(Exception::kProtection, 0);
-  r.s().xcr0 = value;
-}
-
 constexpr Binding kRows[] = {
     {ZYDIS_MNEMONIC_LDMXCSR, ldmxcsr, {kMem}, Unit::kSse, kEndsBlock},
     {ZYDIS_MNEMONIC_STMXCSR, stmxcsr, {kMem}, Unit::kSse},
@@ -208,8 +190,6 @@ constexpr Binding kRows[] = {
     {ZYDIS_MNEMONIC_XSAVE64, xsave<true>, {kMem}, Unit::kXsave},
     {ZYDIS_MNEMONIC_XRSTOR, xrstor<false>, {kMem}, Unit::kXsave, kEndsBlock},
     {ZYDIS_MNEMONIC_XRSTOR64, xrstor<true>, {kMem}, Unit::kXsave, kEndsBlock},
-    {ZYDIS_MNEMONIC_XGETBV, xgetbv, {}},
-    {ZYDIS_MNEMONIC_XSETBV, xsetbv, {}, Unit::kInteger, kEndsBlock},
 };
 
 }  // namespace

@@ -21,19 +21,20 @@ __m128i load(const Xmm& from) { return _mm_load_si128(reinterpret_cast<const __m
 u64 join_flags(u64 ah, u8 overflow) { return (ah >> 8 & 0xd5) | u64(overflow) << 11; }
 
 // index and flags from the I form, the mask from the M form: they differ in where the answer goes only.
-#define POLLUX_STRING(suffix)   \
-  StringCompare result;                                                                                         \
-  u64 rax = lengths.first;                                                                                      \
-  u64 rcx;                                                                                                      \
-  u8 overflow;                                                                                                  \
-  __m128i mask;                                                                                                 \
-  asm("pcmp" suffix "m %5, %4, %3; movdqa %%xmm0, %0" : "=x"(mask), "+a"(rax)                                   \
-      : "d"(lengths.second), "x"(load(a)), "x"(load(b)), "i"(kImm) : "xmm0", "cc");                                         \
-  asm("pcmp" suffix "i %6, %5, %4; seto %2; lahf" : "+a"(rax), "=&c"(rcx), "=&r"(overflow)                      \
-      : "d"(lengths.second), "x"(load(a)), "x"(load(b)), "i"(kImm) : "cc");                                                 \
-  _mm_store_si128(reinterpret_cast<__m128i*>(&result.mask), mask);                                              \
-  result.index = u32(rcx);                                                                                      \
-  result.flags = join_flags(rax, overflow);                                                                     \
+#define POLLUX_STRING(suffix) \
+  StringCompare result; \
+  u64 rax = lengths.first; \
+  u64 rcx; \
+  u8 overflow; \
+  __m128i mask; \
+  asm("pcmp" suffix "m %5, %4, %3; movdqa %%xmm0, %0" : "=x"(mask), "+a"(rax) \
+      : "d"(lengths.second), "x"(load(a)), "x"(load(b)), "i"(kImm) : "xmm0", "cc"); \
+  asm("pcmp" suffix "i %6, %5, %4; seto %2; lahf" \
+      : "+a"(rax), "=&c"(rcx), "=&r"(overflow) \
+      : "d"(lengths.second), "x"(load(a)), "x"(load(b)), "i"(kImm) : "cc"); \
+  _mm_store_si128(reinterpret_cast<__m128i*>(&result.mask), mask); \
+  result.index = u32(rcx); \
+  result.flags = join_flags(rax, overflow); \
   return result;
 
 struct Explicit {

@@ -49,7 +49,9 @@
   X(PSHUFD, pshufd, 16, 256) X(PSHUFHW, pshufhw, 16, 256) X(PSHUFLW, pshuflw, 16, 256)             \
   X(SHUFPS, shufps, 16, 256) X(SHUFPD, shufpd, 16, 4) X(PALIGNR, palignr, 16, 256)                 \
   X(PBLENDW, pblendw, 16, 256) X(BLENDPS, blendps, 16, 16) X(BLENDPD, blendpd, 16, 4)              \
-  X(MPSADBW, mpsadbw, 16, 8) X(INSERTPS, insertps, 4, 256)
+  X(MPSADBW, mpsadbw, 16, 8)
+// The same; from a register it takes any of the four singles.
+#define POLLUX_SSE_INSERT(X) X(INSERTPS, insertps, 4, 256)
 
 // X(mnemonic, text, source bytes, tiny): floating point that reads and writes MXCSR. tiny: the lanes of the result in
 // which a denormal number means underflow (see sse_float.h).

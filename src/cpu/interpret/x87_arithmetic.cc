@@ -59,7 +59,8 @@ void with_st1(Interpreter& r, const Instruction& i) {
   // Without a quotient its low bits, C0 and C3, keep their value.
   const bool no_quotient = (out.value.sign_exponent & 0x7fff) == 0x7fff ||
                            (out.status & ~r.s().x87.control & kX87Before);
-  if (!(stack.take(out.status, no_quotient ? kConditions & (kX87C1 | kX87C2) : kConditions) & kX87Before)) stack.set(0, out.value);
+  const u16 conditions = no_quotient ? kConditions & (kX87C1 | kX87C2) : kConditions;
+  if (!(stack.take(out.status, conditions) & kX87Before)) stack.set(0, out.value);
 }
 
 // ---- ST(0) ----
