@@ -6,7 +6,7 @@ namespace pollux::session {
 namespace {
 
 constexpr u64 kSampleInstructions = 10'000;       // shorter runs are collected first: their timing is mostly noise
-constexpr u64 kMemoryNs = 10'000'000;             // the estimate forgets over about this much running time
+constexpr u64 kMemoryNs = 100'000'000;            // the estimate forgets over about this much running time
 constexpr u64 kSlewNs = 20'000'000;               // a lead is taken back over about this long
 constexpr u64 kSlowestRate = u64{4000} << 32;     // bounds of the estimate: 250 thousand instructions a second ...
 constexpr u64 kFastestRate = (u64{1} << 32) / 20;  // ... to 20 thousand million
@@ -36,12 +36,17 @@ void ClockDiscipline::measure(u64 ran_ns, u64 instructions) {
   unmeasured_ns_ += ran_ns;
   unmeasured_instructions_ += instructions;
   if (unmeasured_instructions_ < kSampleInstructions) return;
-  // One sample moves the estimate by a factor of two at most: the host may have run something else meanwhile.
-  const u64 bounded_ns = std::min(unmeasured_ns_, u64{1} << 31);
-  const u64 sample = std::clamp((bounded_ns << 32) / unmeasured_instructions_, rate_ / 2, rate_ * 2);
-  const u64 weight_ns = std::min(bounded_ns, kMemoryNs);
-  rate_ = multiply(rate_, kMemoryNs - weight_ns, kMemoryNs) + multiply(sample, weight_ns, kMemoryNs);
-  rate_ = std::clamp(rate_, kFastestRate, kSlowestRate);
+  // All recent time over all recent instructions. A mean of the samples' rates would count the time in which the host
+  // ran something else far too often, and virtual time would run away.
+  recent_ns_ += std::min(unmeasured_ns_, u64{1} << 31);
+  recent_instructions_ += unmeasured_instructions_;
+  while (recent_ns_ > kMemoryNs && recent_instructions_ > kSampleInstructions) {
+    recent_ns_ /= 2;
+    recent_instructions_ /= 2;
+  }
+  // One sample moves the estimate by a factor of two at most.
+  const u64 measured = u64((u128(recent_ns_) << 32) / recent_instructions_);
+  rate_ = std::clamp(std::clamp(measured, rate_ / 2, rate_ * 2), kFastestRate, kSlowestRate);
   unmeasured_ns_ = 0;
   unmeasured_instructions_ = 0;
 }
@@ -61,7 +66,7 @@ std::optional<door::ClockInput> ClockDiscipline::running(u64 host_ns, door::Virt
   } else {
     const u64 lead_ns = now - aim;
     if (lead_ns < tuning_.tolerance_ns) return std::nullopt;
-    const u64 slower_by = std::min(lead_ns, kSlewNs * 7 / 8);
+    const u64 slower_by = std::min(lead_ns, kSlewNs * 63 / 64);
     input.rate = std::max<u64>(1, multiply(rate_, kSlewNs - slower_by, kSlewNs));
   }
   last_sent_ns_ = host_ns;

@@ -52,6 +52,8 @@ class ClockDiscipline {
   u64 start_host_ns_ = 0;
   door::VirtualNs start_target_;
   u64 rate_;
+  u64 recent_ns_ = 0;                // what the estimate is made of
+  u64 recent_instructions_ = 0;
   u64 unmeasured_ns_ = 0;            // too short to be a sample yet
   u64 unmeasured_instructions_ = 0;
   std::optional<u64> last_sent_ns_;

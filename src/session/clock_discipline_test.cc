@@ -66,6 +66,19 @@ TEST(ClockDiscipline, TimeFollowsAHostWhoseSpeedChangesByAFactorOfFour) {
   EXPECT_LT(double(loop.sent), double(loop.host_ns) / kSecond * 100);
 }
 
+// The host runs others too: the machine has short bursts at full speed, and between them, in the middle of a slice,
+// long waits. The rate is the mean over both, not the mean of what the slices seemed to take.
+TEST(ClockDiscipline, TimeDoesNotRunAwayOnAHostThatIsShared) {
+  Loop loop;
+  Random random(1);
+  for (int i = 0; i < 500; ++i) {
+    loop.run_for(2 * kMs + random.below(10 * kMs), 10);
+    loop.slice(10 + double(random.below(80 * kMs)) / double(loop.clock.instructions_in(200'000)));
+  }
+  EXPECT_LT(loop.drift(), 60.0 * kMs);
+  EXPECT_LT(loop.worst_ns, 250.0 * kMs);
+}
+
 TEST(ClockDiscipline, ASuspendedHostIsCaughtUpWithInBoundedJumps) {
   Loop loop;
   loop.run_for(kSecond, 20);
