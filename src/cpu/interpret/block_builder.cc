@@ -181,7 +181,6 @@ Block* Interpreter::build(u64 linear, u64 physical, std::byte* host) {
   if (!host) {
     // Not kept: its memory lives until the next collect().
     Block* b = blocks_.add(block, instructions);
-    b->dead = true;
     blocks_.drop_page(physical >> memory::kPageShift);
     return b;
   }
@@ -192,9 +191,7 @@ Block* Interpreter::build(u64 linear, u64 physical, std::byte* host) {
 // A write into code, also into the running block: it ends with this instruction and is found anew.
 bool Interpreter::code_write(memory::PhysAddr from, u64) {
   blocks_.drop_page(from.value >> memory::kPageShift);
-  last_block_ = nullptr;
-  code_changed_ = true;
-  if (current_) end_block();
+  fetch_changed();
   return true;
 }
 

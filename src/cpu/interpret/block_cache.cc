@@ -24,11 +24,11 @@ void* BlockCache::allocate(u64 bytes) {
   return at;
 }
 
-Block* BlockCache::find_slow(u64 physical, u32 mode) const {
+Block* BlockCache::find_slow(u64 physical, u32 mode) {
   const auto page = pages_.find(physical >> memory::kPageShift);
   if (page == pages_.end()) return nullptr;
   for (Block* b : page->second) {
-    if (b->physical == physical && b->mode == mode) return b;
+    if (b->physical == physical && b->mode == mode) return table_[hash(physical, mode)] = b;
   }
   return nullptr;
 }
@@ -43,9 +43,9 @@ Block* BlockCache::add(const Block& block, const Instruction* instructions) {
   return b;
 }
 
-bool BlockCache::drop_page(u64 physical_page) {
+void BlockCache::drop_page(u64 physical_page) {
   const auto page = pages_.find(physical_page);
-  if (page == pages_.end()) return false;
+  if (page == pages_.end()) return;
   const std::vector<Block*> dropped = std::move(page->second);
   pages_.erase(page);
   for (Block* b : dropped) {
@@ -57,8 +57,6 @@ bool BlockCache::drop_page(u64 physical_page) {
     const u64 other = first == physical_page ? b->second_page : first;
     if (const auto o = pages_.find(other); o != pages_.end()) std::erase(o->second, b);
   }
-  forget_jumps();
-  return true;
 }
 
 void BlockCache::drop_all() {

@@ -45,7 +45,7 @@ class BlockCache {
   BlockCache();
 
   // nullptr when not cached.
-  Block* find(u64 physical, u32 mode) const {
+  Block* find(u64 physical, u32 mode) {
     Block* b = table_[hash(physical, mode)];
     if (b && b->physical == physical && b->mode == mode && !b->dead) return b;
     return find_slow(physical, mode);
@@ -53,8 +53,9 @@ class BlockCache {
   // Takes a copy of the instructions. The caller has the pages watched.
   Block* add(const Block& block, const Instruction* instructions);
 
-  // Throws away all blocks with bytes in the page of this number. True when it had any.
-  bool drop_page(u64 physical_page);
+  // Throws away all blocks with bytes in the page of this number. The caller then changes the context by which it
+  // asks for jump targets.
+  void drop_page(u64 physical_page);
   void drop_all();
   // Frees what was thrown away when there is much of it. Call it when no block runs; true: all blocks are gone.
   bool collect();
@@ -73,15 +74,15 @@ class BlockCache {
     u64 context = ~u64{0};
     Block* block = nullptr;
   };
-  static constexpr unsigned kTableSize = 1 << 15;
-  static constexpr unsigned kJumps = 1 << 12;
+  static constexpr unsigned kTableSize = 1 << 16;
+  static constexpr unsigned kJumps = 1 << 13;
   static constexpr u64 kArenaBytes = u64{96} << 20;  // all is dropped when more is used
 
   static unsigned hash(u64 physical, u32 mode) {
     return unsigned((physical ^ physical >> 13 ^ u64(mode) * 0x9e37) & (kTableSize - 1));
   }
   static unsigned jump_index(u64 rip) { return unsigned((rip ^ rip >> 12) & (kJumps - 1)); }
-  Block* find_slow(u64 physical, u32 mode) const;
+  Block* find_slow(u64 physical, u32 mode);
   void* allocate(u64 bytes);
 
   std::vector<Block*> table_;      // latest block by hash

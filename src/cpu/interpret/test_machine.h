@@ -54,8 +54,8 @@ class TestBus : public Bus {
 };
 
 // 4 MiB of memory. Code goes to 0x1000. In long mode linear addresses 0 to 1 GiB are mapped to themselves by 2 MiB
-// pages whose tables are at 0x10000; the stack ends at 0x9000; the GDT is at 0x8000 with code 0x08 and data 0x10 of
-// level 0, data 0x1b and code 0x23 of level 3.
+// pages whose tables are at 0x10000. The stack ends at 0x9000; the IDT is at 0x6000, the TSS at 0x7000, the GDT at
+// 0x8000: 64-bit code 0x08 and 0x23 of levels 0 and 3, data 0x10 and 0x1b, 32-bit code 0x38 and 0x43.
 class TestMachine {
  public:
   explicit TestMachine(u64 bytes = 4 << 20) : memory(memory::heap_region(bytes)), cpu(make_interpreter(memory, bus)) {
@@ -118,8 +118,8 @@ class TestMachine {
     put<u64>(0x6000 + vector * 16 + 8, handler >> 32);
     state().idtr = {.base = 0x6000, .limit = 0xfff};
   }
-  void gate32(u8 vector, u32 handler, u8 type = 0x8e) {
-    put<u64>(0x6000 + vector * 8, (handler & 0xffff) | u64{8} << 16 | u64(type) << 40 | u64(handler & 0xffff0000) << 32);
+  void gate32(u8 vector, u32 handler, u8 type = 0x8e) {  // to 32-bit code
+    put<u64>(0x6000 + vector * 8, (handler & 0xffff) | u64{0x38} << 16 | u64(type) << 40 | u64(handler & 0xffff0000) << 32);
     state().idtr = {.base = 0x6000, .limit = 0x7ff};
   }
   // A 64-bit task-state segment at 0x7000 with the stack for level 0.
@@ -134,9 +134,8 @@ class TestMachine {
 
  private:
   void gdt() {
-    const bool wide = true;
     put<u64>(0x8000, 0);
-    put<u64>(0x8008, wide ? 0x00af9b000000ffff : 0);
+    put<u64>(0x8008, 0x00af9b000000ffff);
     put<u64>(0x8010, 0x00cf93000000ffff);
     put<u64>(0x8018, 0x00cff3000000ffff);
     put<u64>(0x8020, 0x00affb000000ffff);
