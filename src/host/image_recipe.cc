@@ -17,12 +17,13 @@ mkdir -p "$1/etc/initramfs-tools/conf.d" "$1/usr/share/initramfs-tools/modules.d
 echo MODULES=list > "$1/etc/initramfs-tools/conf.d/pollux"
 printf '%s\n' virtio_pci virtio_blk virtio_net virtio_scsi virtio_console virtio_rng ext4 \
   > "$1/usr/share/initramfs-tools/modules.d/pollux"
+# Its maker looks here for which file system checkers to take along.
+echo '/dev/vda / ext4 errors=remount-ro 0 1' > "$1/etc/fstab"
 )SH";
 
 constexpr const char* kAfterPackages = R"SH(set -e
 echo pollux > "$1/etc/hostname"
 printf '127.0.0.1 localhost\n127.0.1.1 pollux\n::1 localhost ip6-localhost\n' > "$1/etc/hosts"
-echo '/dev/vda / ext4 errors=remount-ro 0 1' > "$1/etc/fstab"
 echo root:root | chroot "$1" chpasswd
 if [ -d "$1/etc/systemd" ]; then
   mkdir -p "$1/etc/systemd/network"
@@ -139,8 +140,8 @@ Error explain_failure(const ImageRequest& request, const std::string& program, c
     return environment("the Debian mirror cannot be reached: check the network (and http_proxy, where one is needed)");
   if (says(output, {"E: invalid suite", "unknown suite", "is unknown"}) && says(output, {request.suite.c_str()}))
     return {ErrorKind::kUsage, "there is no Debian release named " + request.suite + ": check --suite"};
-  if (says(output, {kScriptFailed})) {
-    const auto at = output.rfind(kScriptFailed);
+  // As a line of its own: mmdebstrap also repeats the hook's text.
+  if (const auto at = output.find("\n" + std::string(kScriptFailed) + "\n"); at != std::string::npos) {
     return environment("the script " + request.script + " failed inside the new system: " +
                        last_line(output.substr(0, at)));
   }

@@ -46,7 +46,8 @@ TEST(ImageRecipe, a_failure_is_explained_from_what_the_program_said) {
       {"mmdebstrap", "E: The repository 'http://x sid2 Release' does not have a Release file.\n", "no Debian release"},
       {"mmdebstrap", "tar: write error: No space left on device\n", "no space left"},
       {"mke2fs", "__populate_fs: Could not allocate block in ext2 filesystem while writing file\n", "--size"},
-      {"mmdebstrap", "hello\nsomething broke\npollux: the script failed\nE: setup failed\n", "something broke"},
+      {"mmdebstrap", "I: running sh -c '... echo pollux: the script failed; exit 1'\nhello\nsomething broke\n"
+                     "pollux: the script failed\nE: setup failed: sh -c '... pollux: the script failed'\n", "something broke"},
       {"mmdebstrap", "E: something else\nI: removing tempdir\n", "mmdebstrap failed: E: something else"},
   };
   for (const Said& said : cases)
