@@ -25,9 +25,10 @@ class Subject {
     bus_.add(1, device());
     registers_.emplace(bus_, 1);
   }
-  void start(bool events) {
+  // how: bit 0, event indices; bit 1, only what every driver must take.
+  void start(u8 how) {
     test::DriverRegisters& r = *registers_;
-    r.negotiate(r.offered() & ~(events ? 0 : kEventIndex));
+    r.negotiate(how & 2 ? kVersion1 : r.offered() & ~(how & 1 ? 0 : kEventIndex));
     r.enable_msix();
     for (u16 q = 0; q < r.common(0x12, 2); ++q) {
       r.enable_queue(q, test::DriverQueue(machine_.memory(), kRings + q * 0x1000u, 16));
@@ -36,7 +37,8 @@ class Subject {
   }
   void step(ByteReader& in) {
     test::DriverRegisters& r = *registers_;
-    switch (in.get<u8>() % 8) {
+    switch (in.get<u8>() % 12) {
+      case 8: case 9: case 10: case 11: request(in); return;
       case 0: case 1: {
         const u16 at = in.get<u16>();
         const ByteSpan bytes = in.get_bytes(in.get<u8>() % 64);
@@ -57,7 +59,7 @@ class Subject {
         test::DriverQueue ring(machine_.memory(), kRings + (which >> 7) * 0x1000u, 16);
         u16 available = 0;
         machine_.memory().load(memory::PhysAddr(ring.available() + 2), available);
-        ring.set_available_index(u16(available));
+        ring.set_available_index(available);
         ring.offer(which & 31);
         r.ring(which >> 7);
         return;
@@ -72,12 +74,12 @@ class Subject {
       }
       case 5: {
         const u8 at = in.get<u8>();
-        r.set_config(at & 0xfc, 4, in.get<u32>());
+        r.set_config(at & 0xfc, 4, at & 1 ? in.get<u32>() : in.get<u8>() & 7);
         r.config(at & 0xfc, 4);
         return;
       }
       case 6: deliver(in); return;
-      default: if (in.get<u8>() % 4 == 0) start(in.get<u8>() & 1); return;
+      default: if (in.get<u8>() % 4 == 0) start(in.get<u8>()); return;
     }
   }
   Device& device() {
@@ -94,12 +96,45 @@ class Subject {
   }
 
  private:
+  // A chain that is a disk request or nearly one (and plain buffers to the other kinds), for random descriptors hardly
+  // ever make one: header, data, status.
+  void request(ByteReader& in) {
+    constexpr u32 kTypes[] = {0, 1, 4, 8, 11, 13, 99, 1};
+    const u8 what = in.get<u8>(), sector = in.get<u8>(), pieces = in.get<u8>(), place = in.get<u8>(), odd = in.get<u8>();
+    const u32 type = kTypes[what & 7];
+    const u16 queue = what >> 7;
+    test::DriverQueue ring(machine_.memory(), kRings + queue * 0x1000u, 16);
+    const u64 header = 0x8000 + (what & 0x70) * 16u;
+    machine_.memory().store(memory::PhysAddr(header), type);
+    machine_.memory().store(memory::PhysAddr(header + 8), u64{sector});
+    // The range of a discard or write-zeroes.
+    machine_.memory().store(memory::PhysAddr(header + 16), u64{sector});
+    machine_.memory().store(memory::PhysAddr(header + 24), u32{pieces});
+    machine_.memory().store(memory::PhysAddr(header + 28), u32{odd} & 1);
+    const bool range = type == 11 || type == 13;
+    const u32 step = type == 8 ? 20 : odd == 7 ? 100 : 512;
+    const u16 data = type == 4 || range ? 0 : u16(pieces % 5);
+    u16 index = what >> 4 & 7;
+    const u16 head = index;
+    const auto put = [&](test::DriverQueue::Buffer buffer, bool last) {
+      ring.write_descriptor(ring.descriptors(), index & 15, buffer, last ? 0 : 1, u16((index + 1) & 15));
+      ++index;
+    };
+    put({header, range ? 32u : 16u, false}, odd == 1);
+    for (u16 i = 0; i < data; ++i) put({0x10000 + (place + i) * 256u, step, type != 1}, false);
+    put({header + 64, 1, odd != 2}, true);
+    u16 available = 0;
+    machine_.memory().load(memory::PhysAddr(ring.available() + 2), available);
+    ring.set_available_index(available);
+    ring.offer(head);
+    if (!(odd & 0x80)) registers_->ring(queue);
+  }
   void deliver(ByteReader& in) {
     const u16 count = in.get<u16>();
     switch (kind_) {
       case 0: {
         const auto all = block_.outstanding();
-        if (all.empty()) return;
+        if (all.empty()) return block_.resize(u64{count} << 5);
         const auto& output = all[count % all.size()];
         const bool read = output.operation == door::DiskOperation::kRead;
         block_.complete({0, output.request, door::DiskStatus(count >> 14), Bytes(read ? output.length : 0)});
@@ -134,7 +169,7 @@ void fuzz(ByteSpan bytes) {
   const u8 kind = in.get<u8>();
   std::memset(region().base.get(), 0, kMemory);
   Subject subject(kind);
-  subject.start(kind & 0x80);
+  subject.start(kind >> 6);
   while (in.ok() && !in.at_end()) {
     subject.step(in);
     subject.forget_effects();
