@@ -18,8 +18,9 @@ namespace pollux::test {
 inline constexpr u64 kCodePage = 0x1000'0000, kCodeAt = kCodePage + 0x800;
 inline constexpr u64 kData = 0x2000'0000, kDataEnd = kData + 0x2000;
 inline constexpr u64 kReadOnly = 0x2100'0000;
-inline constexpr u64 kWindow = kData + 0x1000 - 512, kWindowSize = 1024;
-inline constexpr u64 kEdge = kDataEnd - 256, kEdgeSize = 256;
+inline constexpr u64 kWindowSize = 1536, kWindow = kData + 0x1000 - kWindowSize / 2;
+inline constexpr u64 kEdgeSize = 640, kEdge = kDataEnd - kEdgeSize;
+inline constexpr u64 kMargin = 256;  // of the window, for what reaches beyond an operand: ENTER
 
 // The layout of FXSAVE64 (SDM vol. 1, 10.5.1).
 struct alignas(16) Fx {

@@ -122,7 +122,10 @@ void forgive(const Row& row, const Input& in, const Output& native, Output& ours
     ours.address = theirs.address = 0;
     if (native.vector < 10 || native.vector > 13) ours.error = theirs.error = 0;
   }
-  const u16 conditions = undefined_conditions(mnemonic);
+  u16 conditions = undefined_conditions(mnemonic);
+  // A logarithm whose product with y is exact: some processors call it inexact.
+  constexpr u16 kInexact = 0x20;
+  if (mnemonic == ZYDIS_MNEMONIC_FYL2X && !(ours.state.fx.status & kInexact)) conditions |= kInexact;
   ours.state.fx.status &= u16(~conditions);
   theirs.state.fx.status &= u16(~conditions);
   // An unmasked exception: the manual leaves RFLAGS as they were; some processors write them.

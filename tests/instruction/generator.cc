@@ -29,7 +29,7 @@ u64 random_target(Random& random, u64 size, bool must_align) {
     case 6: return kDataEnd + random.below(256);
     case 7: return (random.next() << 48 | 0x8000'0000'0000) + random.below(4096);         // non-canonical mostly
     default:
-      target = size >= kWindowSize - 128 ? kWindow : kWindow + 64 + random.below(kWindowSize - 128 - size);
+      target = kWindow + kMargin + random.below(kWindowSize - 2 * kMargin - size);
   }
   if (must_align ? random.below(16) != 0 : random.below(2) == 0) target = aligned_down(target, alignment);
   return target;
@@ -40,8 +40,8 @@ u64 random_pointer(Random& random) {
   switch (random.below(16)) {
     case 0: return kDataEnd - 8 + random.below(16);
     case 1: return kData + 0x1000 - 8 + random.below(16);
-    case 2: return kWindow + 64 + random.below(kWindowSize - 128);
-    default: return aligned_down(kWindow + 128 + random.below(kWindowSize - 256), 8);
+    case 2: return kWindow + kMargin + random.below(kWindowSize - 2 * kMargin);
+    default: return aligned_down(kWindow + kMargin + random.below(kWindowSize - 2 * kMargin), 8);
   }
 }
 
@@ -196,7 +196,7 @@ bool Generator::place_operand(Random& random, const Row& row, Encoding& encoding
   }
   const u64 scaled = d.index == kNoRegister ? 0 : gpr[d.index] << d.scale;
   if (d.base == kRipRegister || d.base == kNoRegister) {
-    if (target >> 31) target = out.operand = kWindow + 128;
+    if (target >> 31) target = out.operand = kWindow + kMargin;
     if (d.index != kNoRegister && ((target - scaled + 0x80000000) >> 32) != 0) {
       if (d.index == 4) return false;
       gpr[d.index] = random.below(1000);
@@ -230,7 +230,7 @@ void Generator::place_implicit(Random& random, const Row& row, const Decoded& de
     if (random.below(2)) gpr[1] = random.below(4);
   }
   if (mnemonic == ZYDIS_MNEMONIC_MASKMOVDQU || mnemonic == ZYDIS_MNEMONIC_MASKMOVQ) {
-    gpr[7] = kWindow + 64 + random.below(kWindowSize - 128);
+    gpr[7] = kWindow + kMargin + random.below(kWindowSize - 2 * kMargin);
     out.operand = gpr[7];
   }
   if (mnemonic == ZYDIS_MNEMONIC_XLAT) gpr[3] = kWindow + random.below(512);

@@ -56,9 +56,13 @@ Child* child;
 constexpr int kRegisterPlaces[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
                                      REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
 
-// Returning from a signal restores only some flags: NT and ID stay as the handler has them.
+// Of the flags that an instruction may have set, AC would make the handler itself fault; and returning from a signal
+// leaves NT and ID as the handler has them. (Steps over the red zone.)
 void clear_sticky_flags() {
-  asm volatile("pushfq; andq %0, (%%rsp); popfq" : : "i"(~0x204000) : "cc", "memory");
+  asm volatile("lea -128(%%rsp), %%rsp; pushfq; andq %0, (%%rsp); popfq; lea 128(%%rsp), %%rsp"
+               :
+               : "i"(~0x244000)
+               : "cc", "memory");
 }
 
 void load_case(ucontext_t* context) {
@@ -99,6 +103,7 @@ void store_case(const ucontext_t* context, int signal, const siginfo_t* info) {
 }
 
 void on_signal(int signal, siginfo_t* info, void* raw) {
+  clear_sticky_flags();
   auto* context = static_cast<ucontext_t*>(raw);
   if (!child->running) {
     if (signal != SIGTRAP) std::_Exit(4);
@@ -110,7 +115,6 @@ void on_signal(int signal, siginfo_t* info, void* raw) {
     *child->finished = ++child->current;
   }
   if (child->current < child->count) {
-    clear_sticky_flags();
     load_case(context);
   } else {
     child->running = false;
