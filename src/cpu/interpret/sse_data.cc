@@ -58,6 +58,33 @@ void data_imm(Interpreter& r, const Instruction& i) {
   sse::check_tiny<kTiny>(r, to);
 }
 
+// The operand with the lanes that bits 4 and up of imm8 name, zeroes elsewhere.
+Xmm selected(Xmm from, u8 imm, Tiny lanes) {
+  if (lanes == Tiny::kDoubles) return {imm & 0x10 ? from.low : 0, imm & 0x20 ? from.high : 0};
+  const auto half = [](u64 two, unsigned bits) {
+    return (bits & 1 ? two & 0xffffffff : 0) | (bits & 2 ? two & ~u64(0xffffffff) : 0);
+  };
+  return {half(from.low, imm >> 4), half(from.high, imm >> 6)};
+}
+
+// DPPS and DPPD. With underflow unmasked the steps, products and first sums, are made again to see whether one is tiny.
+template <XmmImmFunction kOp, XmmFunction kMultiply, XmmFunction kAdd, Tiny kTiny>
+void dot(Interpreter& r, const Instruction& i) {
+  constexpr u32 kUnderflowMask = 1u << 11;
+  const Xmm from = source<16>(r, i);
+  Xmm& to = reg(r, i, 0);
+  const u8 imm = u8(i.immediate);
+  if (!(r.s().mxcsr & kUnderflowMask)) [[unlikely]] {
+    Xmm step = selected(to, imm, kTiny);
+    kMultiply(step, selected(from, imm, kTiny));
+    sse::flag_tiny(step, kTiny);
+    kAdd(step, Xmm(step));
+    sse::flag_tiny(step, kTiny);
+  }
+  kOp(to, from, imm);
+  sse::check_tiny<kTiny>(r, to);
+}
+
 // INSERTPS takes the single that imm8 names from a register, the only one from memory (SDM vol. 2: COUNT_S is 0).
 void insertps(Interpreter& r, const Instruction& i) {
   const Xmm from = source<4>(r, i);
@@ -122,6 +149,9 @@ constexpr u8 alignment(unsigned bytes) { return bytes == 16 ? kAligned : kPlain;
 #define POLLUX_ROW_FLOAT_IMM(NAME, text, bytes, count, tiny)                                             \
   {ZYDIS_MNEMONIC_##NAME, data_imm<xmm::text, bytes, Tiny::tiny>, {kXmm, kXmmM128, kImm}, Unit::kSse,    \
    u8(alignment(bytes) | kSimdFp)},
+#define POLLUX_ROW_DOT(NAME, text, multiply, add, tiny)                                                  \
+  {ZYDIS_MNEMONIC_##NAME, dot<xmm::text, xmm::multiply, xmm::add, Tiny::tiny>, {kXmm, kXmmM128, kImm},   \
+   Unit::kSse, kAligned | kSimdFp},
 #define POLLUX_ROW_COMPARE(NAME, text, bytes) \
   {ZYDIS_MNEMONIC_##NAME, compare<xmm::text, bytes>, {kXmm, kXmmM128}, Unit::kSse, kSimdFp},
 #define POLLUX_ROW_BLENDV(NAME, text) \
@@ -135,6 +165,8 @@ constexpr Binding kRows[] = {
     POLLUX_SSE_INTEGER_IMM(POLLUX_ROW_IMM)
     POLLUX_SSE_FLOAT(POLLUX_ROW_FLOAT)
     POLLUX_SSE_FLOAT_IMM(POLLUX_ROW_FLOAT_IMM)
+    POLLUX_ROW_DOT(DPPS, dpps, mulps, haddps, kSingles)
+    POLLUX_ROW_DOT(DPPD, dppd, mulpd, haddpd, kDoubles)
     POLLUX_SSE_COMPARE(POLLUX_ROW_COMPARE)
     POLLUX_SSE_BLENDV(POLLUX_ROW_BLENDV)
     {ZYDIS_MNEMONIC_PSLLDQ, shift_bytes<xmm::pslldq>, {kXmm, kImm}, Unit::kSse},

@@ -79,8 +79,10 @@
   X(CMPPS, cmpps, 16, 8, kNever) X(CMPPD, cmppd, 16, 8, kNever) X(CMPSS, cmpss, 4, 8, kNever)      \
   X(CMPSD, cmpsd, 8, 8, kNever) X(ROUNDPS, roundps, 16, 16, kNever)                                \
   X(ROUNDPD, roundpd, 16, 16, kNever) X(ROUNDSS, roundss, 4, 16, kNever)                           \
-  X(ROUNDSD, roundsd, 8, 16, kNever) X(DPPS, dpps, 16, 256, kSingles)                              \
-  X(DPPD, dppd, 16, 256, kDoubles)
+  X(ROUNDSD, roundsd, 8, 16, kNever)
+
+// The same: dot products, whose steps may underflow too.
+#define POLLUX_SSE_DOT(X) X(DPPS, dpps, 16, 256, kSingles) X(DPPD, dppd, 16, 256, kDoubles)
 
 // X(mnemonic, text, source bytes): comparisons that write RFLAGS and MXCSR.
 #define POLLUX_SSE_COMPARE(X)                                                                      \
