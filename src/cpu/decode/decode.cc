@@ -96,6 +96,39 @@ u8 override_or_ds(const ZydisDecodedInstruction& z, CodeSize code_size) {
   return x86::kDs;
 }
 
+Place place_of(ZydisOperandEncoding encoding) {
+  switch (encoding) {
+    case ZYDIS_OPERAND_ENCODING_MODRM_REG: return Place::kReg;
+    case ZYDIS_OPERAND_ENCODING_MODRM_RM: return Place::kRm;
+    case ZYDIS_OPERAND_ENCODING_OPCODE: return Place::kOpcode;
+    default: return Place::kImplied;
+  }
+}
+
+Encoding encoding_of(const ZydisDecodedInstruction& z) {
+  Encoding e;
+  switch (z.opcode_map) {
+    case ZYDIS_OPCODE_MAP_0F: e.map = 1; break;
+    case ZYDIS_OPCODE_MAP_0F38: e.map = 2; break;
+    case ZYDIS_OPCODE_MAP_0F3A: e.map = 3; break;
+    default: break;
+  }
+  for (unsigned i = 0; i < z.raw.prefix_count; ++i) {
+    const auto& prefix = z.raw.prefixes[i];
+    if (prefix.type == ZYDIS_PREFIX_TYPE_IGNORED) continue;
+    if (prefix.value == 0x66) e.prefix66 = true;
+    if (prefix.type == ZYDIS_PREFIX_TYPE_MANDATORY && (prefix.value == 0xf2 || prefix.value == 0xf3)) {
+      e.repeat = prefix.value;
+    }
+  }
+  e.wide = z.raw.rex.W;
+  e.has_modrm = z.attributes & ZYDIS_ATTRIB_HAS_MODRM;
+  e.reg = u8(z.raw.modrm.reg | z.raw.rex.R << 3);
+  e.rm = u8(z.raw.modrm.rm | z.raw.rex.B << 3);
+  e.immediate_bytes = u8((z.raw.imm[0].size + z.raw.imm[1].size) / 8);
+  return e;
+}
+
 }  // namespace
 
 DecodeStatus decode(CodeSize code_size, ByteSpan bytes, Decoded& out) {
@@ -135,6 +168,11 @@ DecodeStatus decode(CodeSize code_size, ByteSpan bytes, Decoded& out) {
     if (z.raw.prefixes[i].value == 0xf2) out.rep = false, out.repne = true;
   }
   out.segment = override_or_ds(z, code_size);
+  out.encoding = encoding_of(z);
+  if (z.cpu_flags) {
+    out.flags_read = z.cpu_flags->tested;
+    out.flags_written = z.cpu_flags->modified | z.cpu_flags->set_0 | z.cpu_flags->set_1 | z.cpu_flags->undefined;
+  }
 
   unsigned immediates = 0;
   for (unsigned i = 0; i < z.operand_count_visible && i < out.operands.size(); ++i) {
@@ -164,6 +202,9 @@ DecodeStatus decode(CodeSize code_size, ByteSpan bytes, Decoded& out) {
       default:
         to = {OperandKind::kOther, 0, from.size};
     }
+    to.place = place_of(from.encoding);
+    to.read = from.actions & ZYDIS_OPERAND_ACTION_MASK_READ;
+    to.written = from.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
     out.operand_count = u8(i + 1);
   }
   // F3 90 is PAUSE only while it names no other register: with REX.B it exchanges r8 and rAX like 90.

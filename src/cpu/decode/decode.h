@@ -30,10 +30,28 @@ enum class OperandKind : u8 {
   kOther,      // a register the model does not have
 };
 
+// Where an encoding keeps the number of a register operand.
+enum class Place : u8 { kImplied, kReg, kRm, kOpcode };
+
 struct Operand {
   OperandKind kind = OperandKind::kNone;
   u8 number = 0;
   u16 bits = 0;  // width
+  Place place = Place::kImplied;
+  bool read = false;     // perhaps: conditional accesses count
+  bool written = false;  // likewise
+};
+
+// What is needed to write the instruction again with other registers.
+struct Encoding {
+  u8 map = 0;             // 0: one byte; 1: 0F; 2: 0F 38; 3: 0F 3A
+  bool prefix66 = false;  // as operand size or as part of the opcode
+  u8 repeat = 0;          // F2 or F3 as part of the opcode
+  bool wide = false;      // REX.W
+  bool has_modrm = false;
+  u8 reg = 0;             // the ModRM byte's fields with REX.R and REX.B
+  u8 rm = 0;
+  u8 immediate_bytes = 0; // at the instruction's end
 };
 
 inline constexpr u8 kNoRegister = 0xff;
@@ -60,6 +78,10 @@ struct Decoded {
   i64 displacement = 0;
   u64 immediate = 0;  // sign-extended where the instruction sign-extends it
   u16 immediate2 = 0;
+  // Flags that it looks at, and flags that it changes or that the manual leaves undefined (RFLAGS bits).
+  u32 flags_read = 0;
+  u32 flags_written = 0;
+  Encoding encoding;
 };
 
 enum class DecodeStatus : u8 {

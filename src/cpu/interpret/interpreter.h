@@ -122,9 +122,10 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   template <class T>
   T read_linear(u64 linear, u8 segment) {
     const mmu::TlbEntry& e = read_tlb_[mmu::tlb_index(linear)];
-    if (mmu::tlb_tag(linear, sizeof(T), mmu_.space()) == e.tag) [[likely]] {
+    const u64 offset = linear ^ e.tag;
+    if (mmu::tlb_hit(offset, sizeof(T))) [[likely]] {
       T value;
-      std::memcpy(&value, reinterpret_cast<const void*>(linear + e.addend), sizeof value);
+      std::memcpy(&value, reinterpret_cast<const void*>(e.host + offset), sizeof value);
       return value;
     }
     T value;
@@ -134,8 +135,9 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   template <class T>
   void write_linear(u64 linear, const T& value, u8 segment) {
     const mmu::TlbEntry& e = write_tlb_[mmu::tlb_index(linear)];
-    if (mmu::tlb_tag(linear, sizeof(T), mmu_.space()) == e.tag) [[likely]] {
-      std::memcpy(reinterpret_cast<void*>(linear + e.addend), &value, sizeof value);
+    const u64 offset = linear ^ e.tag;
+    if (mmu::tlb_hit(offset, sizeof(T))) [[likely]] {
+      std::memcpy(reinterpret_cast<void*>(e.host + offset), &value, sizeof value);
       return;
     }
     const T copy = value;
@@ -144,8 +146,9 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   template <class T, class F>
   void modify_linear(u64 linear, u8 segment, F&& f) {
     const mmu::TlbEntry& e = write_tlb_[mmu::tlb_index(linear)];
-    if (mmu::tlb_tag(linear, sizeof(T), mmu_.space()) == e.tag) [[likely]] {
-      void* host = reinterpret_cast<void*>(linear + e.addend);
+    const u64 offset = linear ^ e.tag;
+    if (mmu::tlb_hit(offset, sizeof(T))) [[likely]] {
+      void* host = reinterpret_cast<void*>(e.host + offset);
       T value;
       std::memcpy(&value, host, sizeof value);
       value = f(value);

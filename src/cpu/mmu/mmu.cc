@@ -12,14 +12,21 @@ constexpr u8 kSeveral = 255;         // TablePage::level: in use at several leve
 // A page table that is written this often without a walk through it is probably one no longer.
 constexpr u16 kWritesUntilForgotten = 256;
 constexpr u64 kLastSpace = 0xffe;
+constexpr u32 kManyWriters = ~u32{0};
 
 }  // namespace
 
 Mmu::Mmu(memory::GuestMemory& memory)
     : memory_(memory),
-      tables_(std::make_unique<Tables>()),
+      writers_(memory.pages()),
       page_kind_(memory.pages()),
       table_pages_(memory.pages()) {
+  for (unsigned index = 0; index < kTlbEntries; ++index) {
+    tables_.empty[index].tag = no_page(index);
+    for (unsigned view = 0; view < kViews; ++view) {
+      for (TlbTable& table : tables_.data[view]) table[index].tag = no_page(index);
+    }
+  }
   memory_.add_observer(this);
   set_control(0, 0, 0, 0);
 }
@@ -38,6 +45,9 @@ void Mmu::set_control(u64 cr0, u64 cr3, u64 cr4, u64 efer) {
            (cr4 & (x86::kCr4Pae | x86::kCr4Pse | x86::kCr4Smep | x86::kCr4Smap)) << 32 |
            (efer & x86::kEferLma) | (efer & x86::kEferNxe) << 20;
   }
+  if (root != root_ || mode != mode_) clear_data();
+  root_ = root;
+  mode_ = mode;
   for (const Root& known : roots_) {
     if (known.space && known.cr3 == root && known.mode == mode) {
       space_ = known.space;
@@ -54,14 +64,11 @@ void Mmu::set_control(u64 cr0, u64 cr3, u64 cr4, u64 efer) {
 }
 
 void Mmu::flush() {
-  // New numbers for the spaces make all entries miss; when the numbers run out, the tables are emptied.
+  clear_data();
+  // New numbers for the spaces make all fetches miss; when the numbers run out, the tables are emptied.
   roots_ = {};
   if (next_space_ >= kLastSpace) {
-    for (unsigned view = 0; view < kViews; ++view) {
-      tables_->read[view].fill({});
-      tables_->write[view].fill({});
-      tables_->fetch[view].fill({});
-    }
+    for (FetchTable& table : tables_.fetch) table.fill({});
     next_space_ = 1;
   }
   space_ = next_space_++;
@@ -69,25 +76,45 @@ void Mmu::flush() {
   if (code_observer_) code_observer_->fetch_changed();
 }
 
+void Mmu::clear_slot(unsigned view, bool write, unsigned index) {
+  tables_.data[view][write][index].tag = no_page(index);
+}
+
+void Mmu::clear_data() {
+  for (const u32 slot : filled_) {
+    const u32 table = slot / kTlbEntries;
+    clear_slot(table / 2, table % 2, slot % kTlbEntries);
+  }
+  filled_.clear();
+}
+
+void Mmu::fill_data(View view, bool write, u64 page, std::byte* host) {
+  constexpr std::size_t kMostFilled = 4 * 2 * kViews * kTlbEntries;  // slots dropped and filled again are listed twice
+  if (filled_.size() >= kMostFilled) clear_data();
+  const unsigned index = tlb_index(page);
+  TlbEntry& e = tables_.data[unsigned(view)][write][index];
+  if (e.tag == no_page(index)) filled_.push_back((unsigned(view) * 2 + write) * kTlbEntries + index);
+  e = {page, u64(host)};
+}
+
 void Mmu::fill(const Walk& w, Access access) {
   const u64 page = w.linear & ~memory::kPageMask;
-  const u64 tag = page | space_;
-  const unsigned index = tlb_index(w.linear);
-  const unsigned view = unsigned(w.view);
   if (access == Access::kFetch) {
-    tables_->fetch[view][index] = {tag, (w.physical & ~memory::kPageMask) - page};
+    tables_.fetch[unsigned(w.view)][fetch_index(page)] = {fetch_tag(page, space_), (w.physical & ~memory::kPageMask) - page};
     const u64 bit = w.linear >> memory::kPageShift & 4095;
     fetched_pages_[bit / 64] |= u64{1} << (bit % 64);
     return;
   }
   if (!w.host_page) return;
-  const u64 addend = u64(w.host_page) - page;
-  tables_->read[view][index] = {tag, addend};
+  fill_data(w.view, false, page, w.host_page);
   if (access == Access::kWrite) {
     const memory::PhysAddr at(w.physical);
     if (memory_.watched(at)) return;
     if (!memory_.dirty(at)) memory_.note_write(at, 1);
-    tables_->write[view][index] = {tag, addend};
+    fill_data(w.view, true, page, w.host_page);
+    u32& writer = writers_[page_number(at)];
+    const u32 slot = tlb_index(page) + 1;
+    writer = writer == 0 || writer == slot ? slot : kManyWriters;
   }
 }
 
@@ -156,42 +183,47 @@ void Mmu::fetch_dropped(u64 linear) {
   const u64 bit = linear >> memory::kPageShift & 4095;
   if (!(fetched_pages_[bit / 64] >> (bit % 64) & 1)) return;
   fetched_pages_ = {};
-  for (TlbTable& table : tables_->fetch) table.fill({});
+  for (FetchTable& table : tables_.fetch) table.fill({});
   if (code_observer_) code_observer_->fetch_changed();
 }
 
 void Mmu::drop_linear(u64 linear) {
   const unsigned index = tlb_index(linear);
   for (unsigned view = 0; view < kViews; ++view) {
-    for (TlbEntry* e : {&tables_->read[view][index], &tables_->write[view][index], &tables_->fetch[view][index]}) {
-      if (((e->tag ^ linear) & ~memory::kPageMask) == 0) *e = {};
+    for (const bool write : {false, true}) {
+      if (((tables_.data[view][write][index].tag ^ linear) & ~memory::kPageMask) == 0) clear_slot(view, write, index);
     }
+    FetchEntry& fetch = tables_.fetch[view][fetch_index(linear)];
+    if (((fetch.tag ^ linear) & ~memory::kPageMask) == 0) fetch = {};
   }
   fetch_dropped(linear);
 }
 
 void Mmu::drop_range(u64 base, u64 bytes) {
-  for (unsigned view = 0; view < kViews; ++view) {
-    for (TlbTable* table : {&tables_->read[view], &tables_->write[view], &tables_->fetch[view]}) {
-      for (TlbEntry& e : *table) {
-        if (e.tag - base < bytes) e = {};
-      }
-    }
-  }
-  for (u64 at = base; at - base < bytes; at += memory::kPageSize) fetch_dropped(at);
+  for (u64 at = base; at - base < bytes; at += memory::kPageSize) drop_linear(at);
 }
 
 void Mmu::forget_write_access() {
-  for (TlbTable& table : tables_->write) table.fill({});
+  for (const u32 slot : filled_) {
+    const u32 table = slot / kTlbEntries;
+    if (table % 2) clear_slot(table / 2, true, slot % kTlbEntries);
+  }
+  std::erase_if(filled_, [](u32 slot) { return slot / kTlbEntries % 2; });
 }
 
 void Mmu::forget_write_access(memory::PhysAddr page) {
+  u32& writer = writers_[page_number(page)];
+  if (writer == 0) return;
   const u64 host = u64(memory_.host_page(page));
-  for (TlbTable& table : tables_->write) {
-    for (TlbEntry& e : table) {
-      if (e.tag != ~u64{0} && (e.tag & ~memory::kPageMask) + e.addend == host) e = {};
+  const unsigned first = writer == kManyWriters ? 0 : writer - 1;
+  const unsigned last = writer == kManyWriters ? kTlbEntries - 1 : writer - 1;
+  for (unsigned view = 0; view < kViews; ++view) {
+    for (unsigned index = first; index <= last; ++index) {
+      const TlbEntry& e = tables_.data[view][1][index];
+      if (e.host == host) clear_slot(view, true, index);
     }
   }
+  writer = 0;
 }
 
 }  // namespace pollux::cpu::mmu

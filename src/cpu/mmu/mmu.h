@@ -66,9 +66,9 @@ class Mmu final : public memory::WriteObserver {
 
   // The TLB's answer, if it has one: the host address of linear. Reads and writes only.
   std::byte* probe(u64 linear, Access access, View view) const {
-    const TlbTable& table = access == Access::kWrite ? tables_->write[unsigned(view)] : tables_->read[unsigned(view)];
-    const TlbEntry& e = table[tlb_index(linear)];
-    return e.tag == tlb_tag(linear, 1, space_) ? reinterpret_cast<std::byte*>(linear + e.addend) : nullptr;
+    const TlbEntry& e = tables_.data[unsigned(view)][access == Access::kWrite][tlb_index(linear)];
+    const u64 offset = linear ^ e.tag;
+    return tlb_hit(offset, 1) ? reinterpret_cast<std::byte*>(e.host + offset) : nullptr;
   }
 
   // A RAM page that is about to be written at [at, at + length), by the slow path. Always call it before writing.
@@ -77,10 +77,10 @@ class Mmu final : public memory::WriteObserver {
   // The code cache keeps code of this page from now on: writes to it are reported.
   void watch_code(memory::PhysAddr page);
 
-  const TlbEntry* read_table(View view) const { return tables_->read[unsigned(view)].data(); }
-  const TlbEntry* write_table(View view) const { return tables_->write[unsigned(view)].data(); }
-  const TlbEntry* empty_table() const { return tables_->empty.data(); }
-  // The current address space: goes into the tags.
+  const TlbEntry* read_table(View view) const { return tables_.data[unsigned(view)][0].data(); }
+  const TlbEntry* write_table(View view) const { return tables_.data[unsigned(view)][1].data(); }
+  const TlbEntry* empty_table() const { return tables_.empty.data(); }
+  // The current address space: a number below 0xfff.
   u64 space() const { return space_; }
 
   void flush();
@@ -92,7 +92,8 @@ class Mmu final : public memory::WriteObserver {
 
  private:
   struct Tables {
-    std::array<TlbTable, kViews> read, write, fetch;
+    std::array<std::array<TlbTable, 2>, kViews> data;  // [view][is a write]
+    std::array<FetchTable, kViews> fetch;
     TlbTable empty;
   };
   // What is known of a watched page. level 1: its entries map 4 KiB pages. base: the linear address that entry 0
@@ -110,6 +111,9 @@ class Mmu final : public memory::WriteObserver {
   bool permitted(Walk& w) const;
   void commit(Walk& w);
   void fill(const Walk& w, Access access);
+  void fill_data(View view, bool write, u64 page, std::byte* host);
+  void clear_slot(unsigned view, bool write, unsigned index);
+  void clear_data();
   void note_table(memory::PhysAddr page, unsigned level, u64 base, unsigned entry_size);
   void table_write(memory::PhysAddr from, u64 length, TablePage& table);
   void drop_linear(u64 linear);
@@ -127,12 +131,16 @@ class Mmu final : public memory::WriteObserver {
 
   memory::GuestMemory& memory_;
   CodeObserver* code_observer_ = nullptr;
-  std::unique_ptr<Tables> tables_;
+  Tables tables_;
+  // The slots of the data tables that hold an entry, and perhaps some that do no more: table number and index.
+  std::vector<u32> filled_;
+  std::vector<u32> writers_;             // by RAM page: the write tables' slot of it, plus one; kManyWriters
   std::vector<u8> page_kind_;            // by RAM page: kTable, kCode
   std::vector<TablePage> table_pages_;   // by RAM page
   std::array<u64, 4> pdptes_{};
   u64 cr0_ = 0, cr3_ = 0, cr4_ = 0, efer_ = 0;
   u64 space_ = 0, next_space_ = 1;
+  u64 root_ = ~u64{0}, mode_ = 0;        // of the data tables
   struct Root { u64 cr3 = ~u64{0}; u64 mode = 0; u64 space = 0; };
   std::array<Root, 16> roots_{};
   unsigned next_root_ = 0;

@@ -1,7 +1,11 @@
 // The software translation cache's tables: pure speed, invisible to the guest (see mmu.h for why).
 //
-// An entry says: bytes of linear page (tag & ~0xfff), in address space (tag & 0xfff), may be accessed at host address
-// linear + addend. One table for each kind of access and each view of rights; a miss means nothing but "ask the Mmu".
+// An entry of a data table says: the linear page `tag` may be accessed at host page `host`. There is one table for each
+// kind of access and each view of rights, for the current address space only; a miss means nothing but "ask the Mmu".
+// One comparison tells whether a whole access hits, page crossings included: (linear ^ tag) <= page size - size, and
+// linear ^ tag is then the offset in the page. A slot without an entry holds the tag of a page of another slot.
+//
+// Entries of fetch tables hold guest-physical addresses and carry their address space in the tag's low bits.
 #pragma once
 
 #include <array>
@@ -17,18 +21,26 @@ inline constexpr unsigned kViews = 3;
 enum class Access : u8 { kRead, kWrite, kFetch };
 
 struct TlbEntry {
-  u64 tag = ~u64{0};  // ~0: empty (address space 0xfff is never used)
-  u64 addend = 0;
+  u64 tag = 0;
+  u64 host = 0;
 };
 
-inline constexpr unsigned kTlbEntries = 1024;
+inline constexpr unsigned kTlbEntries = 1 << 14;  // 64 MiB of a program's memory without a conflict
 using TlbTable = std::array<TlbEntry, kTlbEntries>;
 
 inline constexpr unsigned tlb_index(u64 linear) { return (linear >> memory::kPageShift) & (kTlbEntries - 1); }
+inline constexpr u64 no_page(unsigned index) { return u64(index ^ 1) << memory::kPageShift; }
+inline constexpr bool tlb_hit(u64 offset, unsigned size) { return offset <= memory::kPageSize - size; }
 
-// The tag that an access of size bytes at linear must meet. An access that crosses a page never meets one.
-inline constexpr u64 tlb_tag(u64 linear, unsigned size, u64 space) {
-  return ((linear + size - 1) & ~memory::kPageMask) | space;
-}
+struct FetchEntry {
+  u64 tag = ~u64{0};  // ~0: empty (address space 0xfff is never used)
+  u64 addend = 0;     // physical minus linear
+};
+
+inline constexpr unsigned kFetchEntries = 1024;
+using FetchTable = std::array<FetchEntry, kFetchEntries>;
+
+inline constexpr unsigned fetch_index(u64 linear) { return (linear >> memory::kPageShift) & (kFetchEntries - 1); }
+inline constexpr u64 fetch_tag(u64 linear, u64 space) { return (linear & ~memory::kPageMask) | space; }
 
 }  // namespace pollux::cpu::mmu

@@ -129,8 +129,8 @@ void Mmu::commit(Walk& w) {
 
 bool Mmu::translate(u64 linear, Access access, View view, Translation& out, x86::Fault& fault) {
   if (access == Access::kFetch) {
-    const TlbEntry& e = tables_->fetch[unsigned(view)][tlb_index(linear)];
-    if (e.tag == tlb_tag(linear, 1, space_)) {
+    const FetchEntry& e = tables_.fetch[unsigned(view)][fetch_index(linear)];
+    if (e.tag == fetch_tag(linear, space_)) {
       out.physical = memory::PhysAddr(linear + e.addend);
       std::byte* page = memory_.host_page(out.physical);
       out.host = page ? page + (linear & memory::kPageMask) : nullptr;
