@@ -189,7 +189,8 @@ Block* Interpreter::build(u64 linear, u64 physical, std::byte* host) {
 }
 
 // A write into code, also into the running block: it ends with this instruction and is found anew.
-bool Interpreter::code_write(memory::PhysAddr from, u64) {
+bool Interpreter::code_write(memory::PhysAddr from, u64 length) {
+  if (second_observer_) second_observer_->code_write(from, length);
   blocks_.drop_page(from.value >> memory::kPageShift);
   fetch_changed();
   return true;

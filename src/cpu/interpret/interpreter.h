@@ -34,6 +34,9 @@ struct GuestFault {
   x86::Fault fault;
 };
 
+// How far advance() goes: to the position, or at most over one instruction (with its repetitions) or one event.
+enum class Advance : u8 { kAll, kOneInstruction };
+
 class Interpreter final : public Cpu, public mmu::CodeObserver {
  public:
   Interpreter(memory::GuestMemory& memory, Bus& bus);
@@ -55,6 +58,29 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   // mmu::CodeObserver
   bool code_write(memory::PhysAddr from, u64 length) override;
   void fetch_changed() override;
+
+  // ---- for an engine that runs most code itself on this state ----
+  // Between enter() and leave() the host's MXCSR and arithmetic_cell() hold the guest's.
+  void enter();
+  void leave();
+  StopReason advance(u64 until, Advance how);
+  // Something besides the next instruction is to be looked at: a stop, an interrupt that may be taken, a trap.
+  bool wants_turn() const {
+    return (attention_ & ~u32{kLine}) || ((attention_ & kLine) && (r_.state.rflags & x86::kIf));
+  }
+  void retired(u64 instructions) {
+    position_ += instructions;
+    if (instructions) deliveries_ = 0;
+    last_block_ = nullptr;
+  }
+  // Told of code that is about to be written like the interpreter itself.
+  void set_second_observer(mmu::CodeObserver* observer) { second_observer_ = observer; }
+  u16& arithmetic_cell() { return arithmetic_; }
+  u32 mode_bits() const { return mode_bits_; }
+  mmu::View view() const { return view_; }
+  bool checks_alignment() const { return alignment_check_; }
+  // Changes with everything that the meaning of a linear address for fetching depends on, but the view.
+  u64 context() const { return context_; }
 
   // ---- for handlers ----
   x86::State& s() { return r_.state; }
@@ -286,9 +312,9 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   };
 
   // run.cc
-  StopReason loop();
+  StopReason loop(Advance how);
   bool deliver_pending();          // NMI, interrupt; true when one was taken
-  void execute(Block* block, u64 most);
+  void execute(Block* block, u64 most, unsigned instructions);
   void take_fault(const x86::Fault& fault);
   void refresh_attention();
   // block_builder.cc
@@ -336,6 +362,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   Bus& bus_;
   mmu::Mmu mmu_;
   BlockCache blocks_;
+  mmu::CodeObserver* second_observer_ = nullptr;
   u32 mode_bits_ = 0;      // key of blocks: code size, units, unmasked SIMD exceptions
   u64 stack_mask_ = 0xffff;
   mmu::View view_ = mmu::View::kSupervisor;

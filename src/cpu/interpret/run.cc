@@ -75,19 +75,34 @@ void Interpreter::raise(x86::Exception vector, u32 error) { throw GuestFault{{ve
 void Interpreter::raise(const x86::Fault& fault) { throw GuestFault{fault}; }
 
 StopReason Interpreter::run(door::Position until) {
-  until_ = until.value;
-  if (position_ >= until_) return StopReason::kPosition;
+  if (position_ >= until.value) return StopReason::kPosition;
+  enter();
+  const StopReason reason = advance(until.value, Advance::kAll);
+  leave();
+  return reason;
+}
+
+void Interpreter::enter() {
   running_ = true;
   host_mxcsr_ = _mm_getcsr();
   _mm_setcsr(r_.state.mxcsr | 0x1f80);
   set_arithmetic(r_.state.rflags);
+}
+
+void Interpreter::leave() {
+  r_.state.rflags = flags();
+  r_.state.mxcsr = mxcsr();
+  running_ = false;
+  _mm_setcsr(host_mxcsr_);
+}
+
+StopReason Interpreter::advance(u64 until, Advance how) {
+  until_ = until;
   // The translations depend on memory that others may have written between runs: writes to watched pages were
   // reported, so nothing is stale here.
-  StopReason reason = StopReason::kPosition;
-  for (bool again = true; again;) {
-    again = false;
+  for (;;) {
     try {
-      reason = loop();
+      return loop(how);
     } catch (const GuestFault& caught) {
       const x86::Fault fault = caught.fault;
       if (current_) {
@@ -101,17 +116,11 @@ StopReason Interpreter::run(door::Position until) {
       take_fault(fault);
       if (shutdown_) {
         shutdown_ = false;
-        reason = StopReason::kShutdown;
-      } else {
-        again = true;
+        return StopReason::kShutdown;
       }
+      if (how == Advance::kOneInstruction) return StopReason::kPosition;
     }
   }
-  r_.state.rflags = flags();
-  r_.state.mxcsr = mxcsr();
-  running_ = false;
-  _mm_setcsr(host_mxcsr_);
-  return reason;
 }
 
 // Delivers a fault; a fault while doing so combines with it (SDM vol. 3, 6.15, table 6-5).
@@ -137,7 +146,8 @@ void Interpreter::take_fault(const x86::Fault& first) {
   }
 }
 
-StopReason Interpreter::loop() {
+StopReason Interpreter::loop(Advance how) {
+  const unsigned instructions = how == Advance::kAll ? Block::kMaxInstructions : 1;
   for (;;) {
     if (attention_ & kStop) [[unlikely]] {
       attention_ &= ~u32{kStop};
@@ -146,7 +156,10 @@ StopReason Interpreter::loop() {
     if (position_ >= until_) [[unlikely]] return StopReason::kPosition;
     u64 most = until_ - position_;
     if (attention_) [[unlikely]] {
-      if (deliver_pending()) continue;
+      if (deliver_pending()) {
+        if (how == Advance::kOneInstruction) return StopReason::kPosition;
+        continue;
+      }
       if (r_.state.halted) return StopReason::kHalted;
       if (attention_ & (kSingleStep | kShadow)) most = 1;
     }
@@ -169,7 +182,8 @@ StopReason Interpreter::loop() {
         link = {r_.state.rip - last_rip_, block};
       }
     }
-    execute(block, most);
+    execute(block, most, instructions);
+    if (how == Advance::kOneInstruction) return StopReason::kPosition;
   }
 }
 
@@ -195,7 +209,7 @@ bool Interpreter::deliver_pending() {
   return false;
 }
 
-void Interpreter::execute(Block* block, u64 most) {
+void Interpreter::execute(Block* block, u64 most, unsigned instructions) {
   x86::State& s = r_.state;
   const bool single_step = s.rflags & x86::kTf;
   if (attention_ & kShadow) [[unlikely]] {
@@ -217,7 +231,7 @@ void Interpreter::execute(Block* block, u64 most) {
   }
   budget_ = most;
   first_ = block->instructions;
-  end_ = first_ + std::min<u64>(count, most);
+  end_ = first_ + std::min<u64>(std::min(count, instructions), most);
   r_.block_rip = s.rip;
   last_block_ = block->linkable ? block : nullptr;
   last_rip_ = s.rip;

@@ -9,13 +9,17 @@
 
 #include "cpu/bus.h"
 #include "cpu/cpu.h"
+#include "cpu/translate/code_region.h"
 #include "memory/guest_memory.h"
 
 namespace pollux::machine::computer {
 
 using EngineMaker = std::function<std::unique_ptr<cpu::Cpu>(memory::GuestMemory&, cpu::Bus&)>;
 
-// By the name that the command line uses: "interpret". nullopt: no such engine.
-std::optional<EngineMaker> engine_named(std::string_view name);
+// Memory for a translator's code: so many bytes of it.
+using CodeRegionMaker = std::function<cpu::translate::CodeRegion(u64 bytes)>;
+
+// By the name that the command line uses: "interpret", "translate". nullopt: no such engine. code: for the translator.
+std::optional<EngineMaker> engine_named(std::string_view name, CodeRegionMaker code = {});
 
 }  // namespace pollux::machine::computer

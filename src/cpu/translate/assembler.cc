@@ -1,0 +1,72 @@
+#include "cpu/translate/assembler.h"
+
+namespace pollux::cpu::translate {
+
+namespace {
+bool fits8(i32 value) { return value == i8(value); }
+}  // namespace
+
+void Assembler::prefixes(const Opcode& o, unsigned reg, unsigned index, unsigned rm) {
+  if (o.prefix66) byte(0x66);
+  if (o.repeat) byte(o.repeat);
+  const unsigned rex = (o.wide ? 8 : 0) | (reg >> 3 & 1) << 2 | (index >> 3 & 1) << 1 | (rm >> 3 & 1);
+  if (rex || o.byte_register) byte(u8(0x40 | rex));
+  if (o.map) byte(0x0f);
+  if (o.map == 2) byte(0x38);
+  if (o.map == 3) byte(0x3a);
+}
+
+void Assembler::op(Opcode o, unsigned reg, unsigned rm) {
+  prefixes(o, reg, 0, rm);
+  byte(o.code);
+  byte(u8(0xc0 | (reg & 7) << 3 | (rm & 7)));
+}
+
+void Assembler::op(Opcode o, unsigned reg, const Address& rm) {
+  const bool has_index = rm.index != kNoReg;
+  POLLUX_CHECK(!has_index || rm.index != kRspReg, "rsp is no index");
+  prefixes(o, reg, has_index ? rm.index : 0, rm.base == kNoReg ? 0 : rm.base);
+  byte(o.code);
+  const u8 reg_field = u8((reg & 7) << 3);
+  if (rm.base == kNoReg) {  // [index << scale + disp32]
+    byte(u8(reg_field | 4));
+    byte(u8(rm.scale << 6 | (has_index ? rm.index & 7 : 4) << 3 | 5));
+    immediate(u32(rm.displacement), 4);
+    return;
+  }
+  const bool none = rm.displacement == 0 && (rm.base & 7) != 5;
+  const u8 mod = none ? 0 : fits8(rm.displacement) ? 0x40 : 0x80;
+  if (has_index || (rm.base & 7) == 4) {
+    byte(u8(mod | reg_field | 4));
+    byte(u8(rm.scale << 6 | (has_index ? rm.index & 7 : 4) << 3 | (rm.base & 7)));
+  } else {
+    byte(u8(mod | reg_field | (rm.base & 7)));
+  }
+  if (mod == 0x40) immediate(u8(rm.displacement), 1);
+  if (mod == 0x80) immediate(u32(rm.displacement), 4);
+}
+
+void Assembler::op_short(Opcode o, unsigned rm) {
+  const u8 code = o.code;
+  prefixes(o, 0, 0, rm);
+  byte(u8((code & 0xf8) | (rm & 7)));
+}
+
+void Assembler::op_plain(Opcode o) {
+  prefixes(o, 0, 0, 0);
+  byte(o.code);
+}
+
+void Assembler::arithmetic(unsigned extension, Reg to, i32 value, bool wide) {
+  const bool short_form = fits8(value);
+  op({.code = u8(short_form ? 0x83 : 0x81), .wide = wide}, extension, to);
+  immediate(u32(value), short_form ? 1 : 4);
+}
+
+void Assembler::arithmetic(unsigned extension, const Address& to, i32 value, bool wide) {
+  const bool short_form = fits8(value);
+  op({.code = u8(short_form ? 0x83 : 0x81), .wide = wide}, extension, to);
+  immediate(u32(value), short_form ? 1 : 4);
+}
+
+}  // namespace pollux::cpu::translate

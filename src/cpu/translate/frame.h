@@ -1,0 +1,52 @@
+// What translated code reaches through rsp: the frame itself, and at constant distances from it the interpreter's
+// registers and the MMU's tables (Layout). Slow paths push their return addresses below the frame.
+#pragma once
+
+#include <array>
+
+#include "base/integers.h"
+#include "cpu/interpret/interpreter.h"
+#include "x86/state.h"
+
+namespace pollux::cpu::translate {
+
+struct Translation;
+
+// Where a jump to a linear address goes in one context.
+struct JumpEntry {
+  u64 linear = 0;
+  u64 context = ~u64{0};
+  const u8* code = nullptr;
+  Translation* translation = nullptr;
+};
+inline constexpr unsigned kJumpEntries = 1 << 13;
+inline constexpr unsigned jump_index(u64 linear) { return unsigned(linear ^ linear >> 12) & (kJumpEntries - 1); }
+
+class Translator;
+
+struct alignas(64) Frame {
+  i64 budget = 0;      // instructions that may begin before the end of the run, less kMargin
+  u64 page = 0;        // linear address of the page that the running trace is in
+  u64 context = 0;     // of jumps
+  u64 target = 0;      // of a jump that is being made
+  const u8* code = nullptr;
+  u64 value = 0;       // an operand in transit
+  u64 host_rsp = 0;
+  u64 (*fill)(Frame*, u64 linear, u64 access) = nullptr;
+  Translator* owner = nullptr;
+  std::array<u64, 16> saved_registers{};
+  std::array<x86::Xmm, 16> saved_xmm{};
+  std::array<JumpEntry, kJumpEntries> jumps{};
+};
+
+// How a slow path describes its access: size | kWriteAccess | kAlignedAccess | view << kViewShift.
+inline constexpr u32 kWriteAccess = 1 << 8, kAlignedAccess = 1 << 9, kViewShift = 10;
+
+// Distances from the frame.
+struct Layout {
+  i32 gpr = 0, xmm = 0, rflags = 0, fs_base = 0, gs_base = 0;
+  i32 arithmetic = 0;   // Interpreter's arithmetic flags: where guest flags are when they are not in the host's
+  i32 tables[mmu::kViews][2] = {};
+};
+
+}  // namespace pollux::cpu::translate

@@ -1,0 +1,15 @@
+// Makes the translator, without showing its inside.
+#pragma once
+
+#include <memory>
+
+#include "cpu/bus.h"
+#include "cpu/cpu.h"
+#include "cpu/translate/code_region.h"
+#include "memory/guest_memory.h"
+
+namespace pollux::cpu::translate {
+
+std::unique_ptr<Cpu> make_translator(memory::GuestMemory& memory, Bus& bus, CodeRegion region);
+
+}  // namespace pollux::cpu::translate

@@ -1,0 +1,279 @@
+#include "cpu/translate/trace_reader.h"
+
+#include <algorithm>
+
+#include "cpu/interpret/instruction_table.h"
+#include "cpu/interpret/mode.h"
+#include "cpu/translate/registers.h"
+#include "memory/address.h"
+
+namespace pollux::cpu::translate {
+
+namespace {
+
+using decode::Decoded;
+using decode::OperandKind;
+using decode::Place;
+
+bool is_high_byte(const decode::Operand& o) { return o.kind == OperandKind::kGpr && o.number >= 16; }
+bool in_low_registers(const decode::Operand& o) { return o.number >= 16 || kHostOf[o.number] < 8; }
+
+// AH, CH, DH and BH cannot be named beside a REX prefix.
+bool writable_registers(const Decoded& d) {
+  const auto end = d.operands.begin() + d.operand_count;
+  if (std::none_of(d.operands.begin(), end, is_high_byte)) return true;
+  return std::all_of(d.operands.begin(), end, [](const decode::Operand& o) {
+    return o.kind != OperandKind::kGpr || in_low_registers(o);
+  });
+}
+
+bool plain_operands(const Decoded& d) {
+  return std::all_of(d.operands.begin(), d.operands.begin() + d.operand_count, [](const decode::Operand& o) {
+    return o.kind == OperandKind::kGpr || o.kind == OperandKind::kXmm || o.kind == OperandKind::kMemory ||
+           o.kind == OperandKind::kImmediate;
+  });
+}
+
+// The displacement from the page's start must fit an instruction.
+bool reachable_memory(const Decoded& d) {
+  if (!d.has_memory) return true;
+  if (!d.encoding.has_modrm) return false;  // MOV with a 64-bit offset
+  constexpr i64 kReach = (i64{1} << 31) - 8192;
+  if (d.base == decode::kRipRegister && d.address_size != 8) return false;
+  return d.displacement < kReach && d.displacement > -kReach;
+}
+
+Action vector_action(const Decoded& d, const interpret::Binding& row, u32 mode) {
+  using namespace interpret;
+  if (mode & (kEm | kTs | kNoOsfxsr)) return Action::kInterpret;
+  if ((row.traits & kSimdFp) && (mode & kSimdUnmasked)) return Action::kInterpret;
+  switch (d.mnemonic) {
+    case ZYDIS_MNEMONIC_RCPPS:
+    case ZYDIS_MNEMONIC_RCPSS:
+    case ZYDIS_MNEMONIC_RSQRTPS:
+    case ZYDIS_MNEMONIC_RSQRTSS:
+    case ZYDIS_MNEMONIC_LDMXCSR:
+    case ZYDIS_MNEMONIC_STMXCSR:
+    case ZYDIS_MNEMONIC_MASKMOVDQU:
+    case ZYDIS_MNEMONIC_MOVDQ2Q:
+    case ZYDIS_MNEMONIC_MOVQ2DQ:
+      return Action::kInterpret;
+    default:
+      return Action::kSame;
+  }
+}
+
+Action integer_action(const Decoded& d) {
+  const bool wide_stack = d.operand_size == 8;
+  switch (d.mnemonic) {
+    case ZYDIS_MNEMONIC_NOP:
+    case ZYDIS_MNEMONIC_LFENCE:
+    case ZYDIS_MNEMONIC_MFENCE:
+    case ZYDIS_MNEMONIC_SFENCE:
+    case ZYDIS_MNEMONIC_PREFETCHNTA:
+    case ZYDIS_MNEMONIC_PREFETCHT0:
+    case ZYDIS_MNEMONIC_PREFETCHT1:
+    case ZYDIS_MNEMONIC_PREFETCHT2:
+    case ZYDIS_MNEMONIC_PREFETCHW:
+    case ZYDIS_MNEMONIC_PREFETCH:
+      return Action::kNothing;
+
+    case ZYDIS_MNEMONIC_ADD:
+    case ZYDIS_MNEMONIC_OR:
+    case ZYDIS_MNEMONIC_ADC:
+    case ZYDIS_MNEMONIC_SBB:
+    case ZYDIS_MNEMONIC_AND:
+    case ZYDIS_MNEMONIC_SUB:
+    case ZYDIS_MNEMONIC_XOR:
+    case ZYDIS_MNEMONIC_CMP:
+    case ZYDIS_MNEMONIC_TEST:
+    case ZYDIS_MNEMONIC_INC:
+    case ZYDIS_MNEMONIC_DEC:
+    case ZYDIS_MNEMONIC_NEG:
+    case ZYDIS_MNEMONIC_NOT:
+    case ZYDIS_MNEMONIC_MOV:
+    case ZYDIS_MNEMONIC_MOVZX:
+    case ZYDIS_MNEMONIC_MOVSX:
+    case ZYDIS_MNEMONIC_MOVSXD:
+    case ZYDIS_MNEMONIC_CBW:
+    case ZYDIS_MNEMONIC_CWDE:
+    case ZYDIS_MNEMONIC_CDQE:
+    case ZYDIS_MNEMONIC_CWD:
+    case ZYDIS_MNEMONIC_CDQ:
+    case ZYDIS_MNEMONIC_CQO:
+    case ZYDIS_MNEMONIC_MUL:
+    case ZYDIS_MNEMONIC_IMUL:
+    case ZYDIS_MNEMONIC_XADD:
+    case ZYDIS_MNEMONIC_CMPXCHG:
+    case ZYDIS_MNEMONIC_CMPXCHG8B:
+    case ZYDIS_MNEMONIC_CMPXCHG16B:
+    case ZYDIS_MNEMONIC_POPCNT:
+    case ZYDIS_MNEMONIC_CRC32:
+    case ZYDIS_MNEMONIC_MOVBE:
+    case ZYDIS_MNEMONIC_MOVNTI:
+    case ZYDIS_MNEMONIC_CLC:
+    case ZYDIS_MNEMONIC_STC:
+    case ZYDIS_MNEMONIC_CMC:
+    case ZYDIS_MNEMONIC_CMOVB:
+    case ZYDIS_MNEMONIC_CMOVBE:
+    case ZYDIS_MNEMONIC_CMOVL:
+    case ZYDIS_MNEMONIC_CMOVLE:
+    case ZYDIS_MNEMONIC_CMOVNB:
+    case ZYDIS_MNEMONIC_CMOVNBE:
+    case ZYDIS_MNEMONIC_CMOVNL:
+    case ZYDIS_MNEMONIC_CMOVNLE:
+    case ZYDIS_MNEMONIC_CMOVNO:
+    case ZYDIS_MNEMONIC_CMOVNP:
+    case ZYDIS_MNEMONIC_CMOVNS:
+    case ZYDIS_MNEMONIC_CMOVNZ:
+    case ZYDIS_MNEMONIC_CMOVO:
+    case ZYDIS_MNEMONIC_CMOVP:
+    case ZYDIS_MNEMONIC_CMOVS:
+    case ZYDIS_MNEMONIC_CMOVZ:
+    case ZYDIS_MNEMONIC_SETB:
+    case ZYDIS_MNEMONIC_SETBE:
+    case ZYDIS_MNEMONIC_SETL:
+    case ZYDIS_MNEMONIC_SETLE:
+    case ZYDIS_MNEMONIC_SETNB:
+    case ZYDIS_MNEMONIC_SETNBE:
+    case ZYDIS_MNEMONIC_SETNL:
+    case ZYDIS_MNEMONIC_SETNLE:
+    case ZYDIS_MNEMONIC_SETNO:
+    case ZYDIS_MNEMONIC_SETNP:
+    case ZYDIS_MNEMONIC_SETNS:
+    case ZYDIS_MNEMONIC_SETNZ:
+    case ZYDIS_MNEMONIC_SETO:
+    case ZYDIS_MNEMONIC_SETP:
+    case ZYDIS_MNEMONIC_SETS:
+    case ZYDIS_MNEMONIC_SETZ:
+      return Action::kSame;
+
+    case ZYDIS_MNEMONIC_BSWAP:
+      return d.operand_size >= 4 ? Action::kSame : Action::kInterpret;
+    case ZYDIS_MNEMONIC_BT:
+    case ZYDIS_MNEMONIC_BTS:
+    case ZYDIS_MNEMONIC_BTR:
+    case ZYDIS_MNEMONIC_BTC:
+      // With a register's number and memory it reaches a whole bit string.
+      return d.has_memory && d.operands[1].kind == OperandKind::kGpr ? Action::kInterpret : Action::kSame;
+    case ZYDIS_MNEMONIC_BSF:
+    case ZYDIS_MNEMONIC_BSR:
+      return d.operand_size >= 4 ? Action::kScan : Action::kInterpret;
+    case ZYDIS_MNEMONIC_XCHG:
+      return d.has_memory && !is_high_byte(d.operands[0]) && !is_high_byte(d.operands[1]) ? Action::kExchange
+                                                                                          : Action::kSame;
+    case ZYDIS_MNEMONIC_SHL:
+    case ZYDIS_MNEMONIC_SHR:
+    case ZYDIS_MNEMONIC_SAR:
+    case ZYDIS_MNEMONIC_ROL:
+    case ZYDIS_MNEMONIC_ROR:
+      if (!counts_by_cl(d)) return Action::kSame;
+      return d.has_memory || is_high_byte(d.operands[0]) ? Action::kInterpret : Action::kShiftByCl;
+    case ZYDIS_MNEMONIC_RCL:
+    case ZYDIS_MNEMONIC_RCR:
+      return d.encoding.map == 0 && (d.opcode == 0xd0 || d.opcode == 0xd1) ? Action::kSame : Action::kInterpret;
+    case ZYDIS_MNEMONIC_SHLD:
+    case ZYDIS_MNEMONIC_SHRD:
+      return d.encoding.immediate_bytes && d.operand_size >= 4 ? Action::kSame : Action::kInterpret;
+    case ZYDIS_MNEMONIC_DIV:
+    case ZYDIS_MNEMONIC_IDIV:
+      return d.operand_size >= 4 ? Action::kDivide : Action::kInterpret;
+    case ZYDIS_MNEMONIC_LEA:
+      return Action::kLea;
+    case ZYDIS_MNEMONIC_CLD:
+    case ZYDIS_MNEMONIC_STD:
+      return Action::kDirection;
+    case ZYDIS_MNEMONIC_PUSH:
+      return wide_stack && d.operands[0].kind != OperandKind::kSegment ? Action::kPush : Action::kInterpret;
+    case ZYDIS_MNEMONIC_POP:
+      return wide_stack && d.operands[0].kind == OperandKind::kGpr ? Action::kPop : Action::kInterpret;
+    case ZYDIS_MNEMONIC_LEAVE:
+      return wide_stack ? Action::kLeave : Action::kInterpret;
+    default:
+      return Action::kInterpret;
+  }
+}
+
+Action branch_action(const Decoded& d) {
+  if (d.far || d.operand_size != 8) return Action::kInterpret;
+  const bool direct = d.operands[0].kind == OperandKind::kRelative;
+  switch (d.mnemonic) {
+    case ZYDIS_MNEMONIC_JMP: return direct ? Action::kJump : Action::kJumpIndirect;
+    case ZYDIS_MNEMONIC_CALL: return direct ? Action::kCall : Action::kCallIndirect;
+    case ZYDIS_MNEMONIC_RET: return Action::kReturn;
+    default: break;
+  }
+  const bool conditional = (d.encoding.map == 0 && (d.opcode & 0xf0) == 0x70) ||
+                           (d.encoding.map == 1 && (d.opcode & 0xf0) == 0x80);
+  return conditional ? Action::kBranch : Action::kInterpret;
+}
+
+Action choose(const Decoded& d, u32 mode) {
+  const interpret::Binding* row = interpret::find_binding(d);
+  if (!row || (d.lock && !(row->traits & interpret::kLockable))) return Action::kInterpret;
+  if (integer_action(d) == Action::kNothing) return Action::kNothing;
+  if (!reachable_memory(d)) return Action::kInterpret;
+  if (row->traits & interpret::kBranch) return branch_action(d);
+  if (row->unit == interpret::Unit::kSse) {
+    return plain_operands(d) ? vector_action(d, *row, mode) : Action::kInterpret;
+  }
+  if (row->unit != interpret::Unit::kInteger) return Action::kInterpret;
+  const Action action = integer_action(d);
+  if (action == Action::kPush || action == Action::kPop) return action;
+  return plain_operands(d) && writable_registers(d) ? action : Action::kInterpret;
+}
+
+void find_needed_flags(std::vector<Step>& steps) {
+  bool needed = true;
+  for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+    step->needed_after = needed;
+    // A shift by CL may leave the flags as they were.
+    const bool keeps = step->action == Action::kShiftByCl || !step->flags.writes_all;
+    needed = step->flags.reads || may_exit(*step) || (keeps && needed);
+    step->needed_before = needed;
+  }
+}
+
+}  // namespace
+
+bool may_exit(const Step& step) {
+  switch (step.action) {
+    case Action::kNothing:
+    case Action::kLea:
+      return false;
+    case Action::kSame:
+    case Action::kShiftByCl:
+    case Action::kScan:
+      return step.d.has_memory;
+    default:
+      return true;
+  }
+}
+
+i64 branch_target(const Step& step) { return i64(step.end()) + i64(step.d.immediate); }
+
+Trace read_trace(ByteSpan page, u16 offset, u32 mode) {
+  Trace trace;
+  trace.end = offset;
+  while (trace.steps.size() < Trace::kMaxSteps && trace.end < memory::kPageSize) {
+    Step step;
+    step.offset = trace.end;
+    const ByteSpan bytes = page.subspan(trace.end, std::min<std::size_t>(15, page.size() - trace.end));
+    if (decode::decode(decode::CodeSize::k64, bytes, step.d) == decode::DecodeStatus::kOk) {
+      step.action = choose(step.d, mode);
+    }
+    if (step.action == Action::kInterpret) {
+      trace.interpret = true;
+      break;
+    }
+    step.flags = flag_effect(step.d);
+    trace.end = step.end();
+    trace.steps.push_back(step);
+    const bool leaves = step.action >= Action::kBranch;
+    if (leaves && (step.action != Action::kBranch || branch_target(step) <= i64(step.offset))) break;
+  }
+  find_needed_flags(trace.steps);
+  return trace;
+}
+
+}  // namespace pollux::cpu::translate

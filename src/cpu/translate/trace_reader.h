@@ -1,0 +1,64 @@
+// The first half of translation: reads guest instructions from one page into a trace, decides how each is to be
+// written, and where the flags matter.
+//
+// A trace begins at any instruction of 64-bit code and runs on through forward conditional branches (side exits). It
+// ends behind a jump, a call, a return or a backward branch, before an instruction that the translator leaves to the
+// interpreter or that reaches into the next page, or when it is kMaxSteps long.
+#pragma once
+
+#include <vector>
+
+#include "base/bytes.h"
+#include "cpu/decode/decode.h"
+#include "cpu/translate/flag_effect.h"
+
+namespace pollux::cpu::translate {
+
+// How the writer writes an instruction.
+enum class Action : u8 {
+  kInterpret,  // it does not: the interpreter executes it
+  kNothing,    // no effect here: NOP, fences, prefetches
+  kSame,       // the same instruction with other registers
+  kLea,
+  kShiftByCl,
+  kScan,       // BSF, BSR
+  kExchange,   // XCHG with memory
+  kDivide,
+  kDirection,  // CLD, STD
+  kPush,
+  kPop,
+  kLeave,
+  kBranch,     // Jcc
+  kJump,       // JMP, direct
+  kCall,       // direct
+  kReturn,
+  kJumpIndirect,
+  kCallIndirect,
+};
+
+struct Step {
+  decode::Decoded d;
+  FlagEffect flags;
+  u16 offset = 0;        // in the page
+  Action action = Action::kInterpret;
+  bool needed_before = false;  // the flags as they are before it: by a later instruction, or by a possible exit
+  bool needed_after = false;
+  u16 end() const { return u16(offset + d.length); }
+};
+
+struct Trace {
+  static constexpr unsigned kMaxSteps = 64;
+  std::vector<Step> steps;
+  u16 end = 0;            // offset of what follows the last step; the page's size when that is in the next page
+  bool interpret = false; // what follows is for the interpreter
+};
+
+// mode: cpu/interpret/mode.h. page: the whole page's bytes.
+Trace read_trace(ByteSpan page, u16 offset, u32 mode);
+
+// Whether the writer may look at guest memory for it, or leave the trace before it has retired.
+bool may_exit(const Step& step);
+// Offset of a direct branch's target, relative to the page's start; may be outside.
+i64 branch_target(const Step& step);
+
+}  // namespace pollux::cpu::translate

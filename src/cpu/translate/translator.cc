@@ -1,0 +1,171 @@
+#include "cpu/translate/translator.h"
+
+#include "cpu/interpret/mode.h"
+#include "cpu/translate/make_translator.h"
+
+namespace pollux::cpu::translate {
+
+namespace {
+
+constexpr u32 kViewShiftInMode = 8;
+
+template <class T>
+i32 distance(const Frame& frame, const T& to) {
+  return i32(reinterpret_cast<const u8*>(&to) - reinterpret_cast<const u8*>(&frame));
+}
+
+Layout layout_of(const Frame& frame, interpret::Interpreter& cpu) {
+  Layout l;
+  const x86::State& s = cpu.s();
+  l.gpr = distance(frame, s.gpr);
+  l.xmm = distance(frame, s.xmm);
+  l.rflags = distance(frame, s.rflags);
+  l.fs_base = distance(frame, s.segment[x86::kFs].base);
+  l.gs_base = distance(frame, s.segment[x86::kGs].base);
+  l.arithmetic = distance(frame, cpu.arithmetic_cell());
+  for (unsigned view = 0; view < mmu::kViews; ++view) {
+    l.tables[view][0] = distance(frame, *cpu.mmu().read_table(mmu::View(view)));
+    l.tables[view][1] = distance(frame, *cpu.mmu().write_table(mmu::View(view)));
+  }
+  return l;
+}
+
+}  // namespace
+
+std::unique_ptr<Cpu> make_translator(memory::GuestMemory& memory, Bus& bus, CodeRegion region) {
+  return std::make_unique<Translator>(memory, bus, std::move(region));
+}
+
+Translator::Translator(memory::GuestMemory& memory, Bus& bus, CodeRegion region)
+    : interpreter_(memory, bus), layout_(layout_of(frame_, interpreter_)), cache_(std::move(region)), memory_(memory) {
+  thunks_ = write_thunks(cache_.assembler(), cache_.executable(), layout_);
+  cache_.keep_so_far();
+  frame_.fill = &Translator::fill;
+  frame_.owner = this;
+  interpreter_.set_second_observer(this);
+}
+
+StopReason Translator::run(door::Position until) {
+  if (position() >= until) return StopReason::kPosition;
+  interpreter_.enter();
+  const StopReason reason = loop(until.value);
+  interpreter_.leave();
+  return reason;
+}
+
+StopReason Translator::loop(u64 until) {
+  const Exit* jump = nullptr;  // it led here, and may be linked to what is found
+  for (;;) {
+    const Exit* const linkable = std::exchange(jump, nullptr);
+    const u64 left = until - position().value;
+    const bool to_the_end = left <= kMargin;
+    if (!to_the_end && !interpreter_.wants_turn() && may_translate()) {
+      const u64 flushes = counters_.flushes;
+      Translation* next = find(interpreter_.s().rip);
+      if (next && linkable && flushes == counters_.flushes) link(*linkable, *next);
+      if (next && next->steps) {
+        const Exit& exit = enter(*next, until);
+        if (exit.kind == ExitKind::kLink) jump = &exit;
+        if (exit.kind == ExitKind::kLink || exit.kind == ExitKind::kJump) continue;
+        if (exit.kind == ExitKind::kBudget) return interpreter_.advance(until, interpret::Advance::kAll);
+      }
+    }
+    ++counters_.interpreted_steps;
+    using interpret::Advance;
+    const StopReason reason = interpreter_.advance(until, to_the_end ? Advance::kAll : Advance::kOneInstruction);
+    if (reason != StopReason::kPosition || position().value >= until) return reason;
+  }
+}
+
+bool Translator::may_translate() const {
+  return interpreter_.code64() && !interpreter_.checks_alignment() && (interpreter_.cpl() == 0 || interpreter_.cpl() == 3);
+}
+
+u32 Translator::mode() const { return interpreter_.mode_bits() | u32(interpreter_.view()) << kViewShiftInMode; }
+
+u64 Translator::context() const { return interpreter_.context() | u64(interpreter_.view()) << 62; }
+
+// nullptr: there is no code at rip, and executing there faults, or it is not in RAM.
+Translation* Translator::find(u64 rip) {
+  JumpEntry& jump = frame_.jumps[jump_index(rip)];
+  const u64 here = context();
+  if (jump.linear == rip && jump.context == here) return jump.translation;
+  if (u64(i64(rip << 16) >> 16) != rip) return nullptr;
+  mmu::Translation t;
+  x86::Fault fault;
+  const mmu::View view = interpret::Interpreter::view_of(interpreter_.cpl());
+  if (!interpreter_.mmu().translate(rip, mmu::Access::kFetch, view, t, fault) || !t.host) return nullptr;
+  Translation* found = cache_.find(t.physical.value, mode());
+  if (!found) found = translate(t.physical.value, t.host - (rip & memory::kPageMask));
+  jump = {rip, here, found->memory_entry, found};
+  return found;
+}
+
+Translation* Translator::translate(u64 physical, const std::byte* page) {
+  if (cache_.assembler().room() < 2 * Writer::kRoom) {
+    cache_.flush();
+    frame_.jumps = {};
+    ++counters_.flushes;
+  }
+  ++counters_.translations;
+  const u32 key = mode();
+  const Trace trace = read_trace({page, memory::kPageSize}, u16(physical & memory::kPageMask), key);
+  interpreter_.mmu().watch_code(memory::PhysAddr(physical & ~memory::kPageMask));
+  Translation& made = cache_.add(physical, key);
+  Writer writer(layout_, thunks_, interpreter_.view(), cache_.exits());
+  writer.write(cache_.assembler(), cache_.executable(), trace, made);
+  return &made;
+}
+
+void Translator::link(const Exit& exit, const Translation& to) {
+  if (exit.from->dropped || to.dropped || exit.from->mode != to.mode) return;
+  if ((exit.from->physical ^ to.physical) >> memory::kPageShift != 0) return;
+  Assembler::link(exit.jump, (exit.host_flags ? to.host_entry : to.memory_entry) - cache_.executable());
+}
+
+const Exit& Translator::enter(const Translation& translation, u64 until) {
+  x86::State& s = interpreter_.s();
+  const i64 budget = i64(until - position().value - kMargin);
+  frame_.budget = budget;
+  frame_.page = s.rip & ~memory::kPageMask;
+  frame_.context = context();
+  ++counters_.entered;
+  const Exit& exit = cache_.exits()[thunks_.enter(&frame_, translation.memory_entry)];
+  const u64 executed = u64(budget - frame_.budget) - exit.give_back;
+  counters_.translated_instructions += executed;
+  interpreter_.retired(executed);
+  s.rip = frame_.page + exit.offset;
+  return exit;
+}
+
+u64 Translator::fill(Frame* frame, u64 linear, u64 access) { return frame->owner->fill_table(linear, u32(access)); }
+
+// 0: the access will now hit. 1: it is for the interpreter: a fault, device memory, a page border, a watched page.
+u64 Translator::fill_table(u64 linear, u32 access) {
+  const u64 size = access & 0xff;
+  if ((linear & memory::kPageMask) + size > memory::kPageSize) return 1;
+  if ((access & kAlignedAccess) && (linear & (size - 1))) return 1;
+  if (u64(i64(linear << 16) >> 16) != linear) return 1;
+  const mmu::View view = mmu::View(access >> kViewShift);
+  const mmu::Access kind = access & kWriteAccess ? mmu::Access::kWrite : mmu::Access::kRead;
+  mmu::Translation t;
+  x86::Fault fault;
+  const u64 drops = drops_;
+  if (!interpreter_.mmu().translate(linear, kind, view, t, fault) || !t.host) return 1;
+  return drops == drops_ && interpreter_.mmu().probe(linear, kind, view) ? 0 : 1;
+}
+
+bool Translator::code_write(memory::PhysAddr from, u64) {
+  if (cache_.drop_page(from.value >> memory::kPageShift)) ++drops_;
+  return true;
+}
+
+void Translator::visit(Visitor& v) {
+  interpreter_.visit(v);
+  if (v.restoring()) {
+    cache_.flush();
+    frame_.jumps = {};
+  }
+}
+
+}  // namespace pollux::cpu::translate

@@ -1,0 +1,79 @@
+// The translator: the fast engine behind cpu::Cpu. It runs 64-bit code as host code made from it, and lends everything
+// else to an interpreter that it contains: other modes, system instructions, faults, interrupts, device memory, and the
+// last instructions before an exact position. Both work on one state, one MMU and one set of TLB tables, so going from
+// one to the other is a matter of loading registers.
+//
+// How it runs: run() looks up the translation at rip (jump entries, then physical address and mode) or makes one, and
+// enters it. Translated code goes on from trace to trace by itself, and leaves by a numbered exit (exit.h) with the
+// state of an instruction boundary. Positions are exact because each trace counts its instructions against
+// Frame::budget before it executes them.
+#pragma once
+
+#include <memory>
+
+#include "cpu/cpu.h"
+#include "cpu/interpret/interpreter.h"
+#include "cpu/translate/code_region.h"
+#include "cpu/translate/frame.h"
+#include "cpu/translate/thunks.h"
+#include "cpu/translate/translation_cache.h"
+#include "cpu/translate/writer.h"
+
+namespace pollux::cpu::translate {
+
+struct Counters {
+  u64 entered = 0;          // times translated code was entered
+  u64 translated_instructions = 0;
+  u64 interpreted_steps = 0;
+  u64 translations = 0;
+  u64 flushes = 0;
+};
+
+class Translator final : public Cpu, private mmu::CodeObserver {
+ public:
+  // region: at least 1 MiB.
+  Translator(memory::GuestMemory& memory, Bus& bus, CodeRegion region);
+
+  StopReason run(door::Position until) override;
+  door::Position position() const override { return interpreter_.position(); }
+  void set_position(door::Position position) override { interpreter_.set_position(position); }
+  x86::State& state() override { return interpreter_.state(); }
+  void state_changed() override { interpreter_.state_changed(); }
+  void set_interrupt_line(bool raised) override { interpreter_.set_interrupt_line(raised); }
+  void raise_nmi() override { interpreter_.raise_nmi(); }
+  void request_stop() override { interpreter_.request_stop(); }
+  void visit(Visitor& v) override;
+
+  const Counters& counters() const { return counters_; }
+
+ private:
+  static constexpr u64 kMargin = Trace::kMaxSteps + 16;  // may pass between two looks at the budget
+
+  StopReason loop(u64 until);
+  bool may_translate() const;
+  u32 mode() const;
+  u64 context() const;
+  Translation* find(u64 rip);
+  Translation* translate(u64 physical, const std::byte* page);
+  const Exit& enter(const Translation& translation, u64 until);
+  void link(const Exit& exit, const Translation& to);
+  static u64 fill(Frame* frame, u64 linear, u64 access);
+  u64 fill_table(u64 linear, u32 access);
+
+  // mmu::CodeObserver
+  bool code_write(memory::PhysAddr from, u64 length) override;
+  void fetch_changed() override {}  // the interpreter's context changes
+
+  // Below the frame: the slow paths' return addresses, and room for the host's signal frames.
+  alignas(64) std::array<std::byte, 64 << 10> stack_;
+  Frame frame_;
+  interpret::Interpreter interpreter_;
+  Layout layout_;
+  TranslationCache cache_;
+  Thunks thunks_;
+  memory::GuestMemory& memory_;
+  u64 drops_ = 0;          // pages of translations dropped
+  Counters counters_;
+};
+
+}  // namespace pollux::cpu::translate

@@ -1,0 +1,141 @@
+// The second half of translation: writes a trace as host code.
+//
+// Rules of the code it writes
+//  1. An instruction changes nothing before its last possible exit; at every exit the state is that of an instruction
+//     boundary, with the flags in memory.
+//  2. The arithmetic flags are in the host's flags, in memory, or both; the writer knows where at each point (where_).
+//     Code that destroys the host's flags saves them first, if anything still needs them.
+//  3. A trace counts all its instructions once, at its beginning or before the first instruction that overwrites the
+//     flags; an early exit gives back what was not executed.
+//  4. kAddressReg and kScratch hold nothing from one instruction to the next.
+// One file for each family: writer_flags, writer_memory, writer_same (instructions that stay the same),
+// writer_special, writer_stack, writer_branch.
+#pragma once
+
+#include <vector>
+
+#include "cpu/translate/assembler.h"
+#include "cpu/translate/exit.h"
+#include "cpu/translate/frame.h"
+#include "cpu/translate/thunks.h"
+#include "cpu/translate/trace_reader.h"
+
+namespace pollux::cpu::translate {
+
+class Writer {
+ public:
+  Writer(const Layout& layout, const Thunks& thunks, mmu::View view, std::vector<Exit>& exits)
+      : layout_(layout), thunks_(thunks), view_(unsigned(view)), exits_(exits) {}
+
+  // Bytes that a trace needs at most.
+  static constexpr u64 kRoom = 64 << 10;
+
+  // Writes at a. executable: the distance from written to executable addresses. Fills the entries of out.
+  void write(Assembler& a, i64 executable, const Trace& trace, Translation& out);
+
+ private:
+  enum class Where : u8 { kHost, kMemory, kBoth, kNowhere };
+
+  struct SlowPath {
+    u8* from;            // the jump to it
+    const u8* retry;
+    u32 access;
+    unsigned step;
+  };
+  struct EarlyExit {     // to the interpreter, at a step; flags are in memory
+    u8* from;
+    unsigned step;
+  };
+  struct Edge {          // a side exit
+    u8* from;
+    unsigned step;
+    i64 target;
+    Where where;
+    Repair repair;
+  };
+
+  // writer.cc
+  void entry();
+  void write_step(unsigned index);
+  void write_stubs();
+  void exit(ExitKind kind, u16 offset, unsigned give_back, u8* jump = nullptr, bool host_flags = false);
+  const Step& step() const { return trace_->steps[index_]; }
+  unsigned count() const { return unsigned(trace_->steps.size()); }
+  static Address frame(u64 offset) { return {kFrameReg, i32(offset)}; }
+  Address guest(unsigned number) const { return {kFrameReg, layout_.gpr + i32(number) * 8}; }
+  void load_guest(Reg to, unsigned number);   // whole
+  void store_guest(unsigned number, Reg from);
+
+  // writer_flags.cc
+  void save_flags();                 // makes memory have them, if anything has
+  void restore_flags();
+  void flags_before_clobber();       // saves what the current step or a later one needs
+  void clobbered();
+  void give_flags(const FlagEffect& effect);
+  void flags_written(const FlagEffect& effect);
+  bool host_knows(Condition c) const;
+  // Makes a condition of the guest's flags one of the host's.
+  Condition host_condition(Condition c);
+
+  // writer_memory.cc
+  void effective_address(const decode::Decoded& d, Reg to);
+  void linear_address(const decode::Decoded& d);           // to kAddressReg
+  void look_up(unsigned size, bool write, bool aligned = false);  // kAddressReg: linear, becomes host
+  void operand_address();            // flags saved; the step's memory operand looked up
+
+  // writer_same.cc
+  void write_same();
+  void same_instruction(Opcode o);
+
+  // writer_special.cc
+  void write_lea();
+  void write_shift_by_cl();
+  void write_scan();
+  void write_exchange();
+  void write_divide();
+  void write_direction();
+
+  // writer_stack.cc
+  void write_push();
+  void write_pop();
+  void write_leave();
+  void push_return();                // the address behind the step; the stack has been looked up
+
+  // writer_branch.cc
+  void write_branch();
+  void write_jump();
+  void write_call();
+  void write_return();
+  void write_jump_indirect();
+  void write_call_indirect();
+  void write_end();
+  void edge(const Edge& edge);
+  void go_to(i64 target, unsigned step);       // from behind step, with the flags as where_ says
+  void load_target(i64 offset);                // kAddressReg = page + offset
+  void load_operand_target();
+  void find_jump(std::vector<u8*>& misses);    // kAddressReg: linear; then kScratch: the jump entry's place
+  void take_jump();
+  void keep_jump();
+  void take_kept_jump();
+  void jump_to_page(i64 target, ExitKind miss, u16 miss_offset, unsigned miss_give_back);
+
+  const Layout& layout_;
+  const Thunks& thunks_;
+  unsigned view_;
+  std::vector<Exit>& exits_;
+
+  Assembler* a_ = nullptr;
+  const Trace* trace_ = nullptr;
+  Translation* out_ = nullptr;
+  unsigned index_ = 0;
+  Where where_ = Where::kHost;
+  Repair repair_ = Repair::kNone;
+  u8* budget_jump_ = nullptr;
+  unsigned budget_step_ = 0;       // the trace stops before this one, after repeating what is before it
+  bool budget_repeats_ = false;
+  std::vector<SlowPath> slow_paths_;
+  std::vector<EarlyExit> early_exits_;
+  std::vector<Edge> edges_;
+};
+
+}  // namespace pollux::cpu::translate

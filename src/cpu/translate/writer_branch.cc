@@ -1,0 +1,196 @@
+// Branches. A target in the same page is linked: code of a page lives and dies together. Any other is found in the
+// frame's jump entries; when it is not there, the interpreter executes the branch, so that nothing has happened yet
+// when the target turns out not to exist.
+#include "cpu/translate/writer.h"
+
+namespace pollux::cpu::translate {
+
+namespace {
+bool in_page(i64 target) { return target >= 0 && target < i64(memory::kPageSize); }
+}  // namespace
+
+void Writer::write_branch() {
+  const Step& s = step();
+  const Condition c = host_condition(Condition(s.d.opcode & 15));
+  edges_.push_back({a_->jump_if(c), index_, branch_target(s), where_, repair_});
+}
+
+// Out of line: the way of a taken branch.
+void Writer::edge(const Edge& e) {
+  where_ = e.where;
+  repair_ = e.repair;
+  index_ = e.step;
+  const unsigned rest = count() - e.step - 1;
+  const bool plain = in_page(e.target) && rest == 0 && repair_ == Repair::kNone && where_ != Where::kNowhere;
+  if (plain) {  // the branch itself can be linked
+    a_->link_here(e.from);
+    const bool host_flags = where_ == Where::kHost;
+    save_flags();
+    exit(ExitKind::kLink, u16(e.target), 0, e.from, host_flags);
+    return;
+  }
+  a_->link_here(e.from);
+  go_to(e.target, e.step);
+}
+
+void Writer::go_to(i64 target, unsigned from) {
+  const unsigned rest = count() - from - 1;
+  if (repair_ != Repair::kNone || !in_page(target)) save_flags();
+  if (!in_page(target)) {
+    jump_to_page(target, ExitKind::kInterpret, trace_->steps[from].offset, count() - from);
+    return;
+  }
+  if (rest) {
+    a_->load(kAddressReg, frame(offsetof(Frame, budget)));
+    a_->lea(kAddressReg, {kAddressReg, i32(rest)});
+    a_->store(frame(offsetof(Frame, budget)), kAddressReg);
+  }
+  u8* const jump = a_->jump();
+  a_->link_here(jump);
+  const bool host_flags = where_ == Where::kHost;
+  save_flags();
+  exit(ExitKind::kLink, u16(target), 0, jump, host_flags);
+}
+
+void Writer::jump_to_page(i64 target, ExitKind miss, u16 miss_offset, unsigned miss_give_back) {
+  const unsigned rest = count() - index_ - 1;
+  std::vector<u8*> misses;
+  load_target(target);
+  find_jump(misses);
+  if (rest) a_->arithmetic(0, frame(offsetof(Frame, budget)), i32(rest));
+  take_jump();
+  for (u8* from : misses) a_->link_here(from);
+  exit(miss, miss_offset, miss_give_back);
+}
+
+void Writer::load_target(i64 offset) {
+  a_->load(kAddressReg, frame(offsetof(Frame, page)));
+  a_->lea(kAddressReg, {kAddressReg, i32(offset)});
+}
+
+void Writer::find_jump(std::vector<u8*>& misses) {
+  static_assert(sizeof(JumpEntry) == 32);
+  const auto entry = [](u64 member) {
+    return Address{kFrameReg, i32(offsetof(Frame, jumps) + member), kScratch};
+  };
+  a_->mov32(kScratch, kAddressReg);
+  a_->shift(5, kScratch, 12, false);
+  a_->op({.code = 0x33}, kScratch, kAddressReg);
+  a_->arithmetic(4, kScratch, kJumpEntries - 1, false);
+  a_->shift(4, kScratch, 5, false);
+  a_->op({.code = 0x3b, .wide = true}, kAddressReg, entry(offsetof(JumpEntry, linear)));
+  misses.push_back(a_->jump_if(kNz));
+  a_->load(kAddressReg, frame(offsetof(Frame, context)));
+  a_->op({.code = 0x3b, .wide = true}, kAddressReg, entry(offsetof(JumpEntry, context)));
+  misses.push_back(a_->jump_if(kNz));
+}
+
+void Writer::take_jump() {
+  const auto entry = [](u64 member) {
+    return Address{kFrameReg, i32(offsetof(Frame, jumps) + member), kScratch};
+  };
+  a_->load(kAddressReg, entry(offsetof(JumpEntry, linear)));
+  a_->arithmetic(4, kAddressReg, -i32(memory::kPageSize));
+  a_->store(frame(offsetof(Frame, page)), kAddressReg);
+  a_->jump(entry(offsetof(JumpEntry, code)));
+}
+
+// A call looks up its stack between finding the jump and taking it.
+void Writer::keep_jump() {
+  const auto entry = [](u64 member) {
+    return Address{kFrameReg, i32(offsetof(Frame, jumps) + member), kScratch};
+  };
+  a_->load(kAddressReg, entry(offsetof(JumpEntry, linear)));
+  a_->arithmetic(4, kAddressReg, -i32(memory::kPageSize));
+  a_->store(frame(offsetof(Frame, target)), kAddressReg);
+  a_->load(kAddressReg, entry(offsetof(JumpEntry, code)));
+  a_->store(frame(offsetof(Frame, code)), kAddressReg);
+}
+
+void Writer::take_kept_jump() {
+  a_->load(kAddressReg, frame(offsetof(Frame, target)));
+  a_->store(frame(offsetof(Frame, page)), kAddressReg);
+  a_->jump(frame(offsetof(Frame, code)));
+}
+
+void Writer::write_jump() { go_to(branch_target(step()), index_); }
+
+void Writer::write_call() {
+  const i64 target = branch_target(step());
+  flags_before_clobber();
+  std::vector<u8*> misses;
+  if (!in_page(target)) {
+    load_target(target);
+    find_jump(misses);
+    keep_jump();
+  }
+  a_->lea(kAddressReg, {kGuestRsp, -8});
+  look_up(8, true);
+  clobbered();
+  push_return();
+  if (in_page(target)) go_to(target, index_); else take_kept_jump();
+  for (u8* from : misses) early_exits_.push_back({from, index_});
+}
+
+void Writer::write_return() {
+  const decode::Decoded& d = step().d;
+  flags_before_clobber();
+  a_->mov(kAddressReg, kGuestRsp);
+  look_up(8, false);
+  clobbered();
+  a_->load(kAddressReg, {kAddressReg});
+  std::vector<u8*> misses;
+  find_jump(misses);
+  a_->lea(kGuestRsp, {kGuestRsp, i32(8 + (d.operand_count ? u16(d.immediate) : 0))});
+  take_jump();
+  for (u8* from : misses) early_exits_.push_back({from, index_});
+}
+
+void Writer::load_operand_target() {
+  const decode::Decoded& d = step().d;
+  if (d.has_memory) {
+    operand_address();
+    a_->load(kAddressReg, {kAddressReg});
+  } else {
+    flags_before_clobber();
+    load_guest(kAddressReg, d.operands[0].number);
+  }
+}
+
+void Writer::write_jump_indirect() {
+  load_operand_target();
+  std::vector<u8*> misses;
+  find_jump(misses);
+  take_jump();
+  for (u8* from : misses) early_exits_.push_back({from, index_});
+}
+
+void Writer::write_call_indirect() {
+  load_operand_target();
+  std::vector<u8*> misses;
+  find_jump(misses);
+  keep_jump();
+  a_->lea(kAddressReg, {kGuestRsp, -8});
+  look_up(8, true);
+  clobbered();
+  push_return();
+  take_kept_jump();
+  for (u8* from : misses) early_exits_.push_back({from, index_});
+}
+
+void Writer::write_end() {
+  const Step& last = trace_->steps.back();
+  index_ = count() - 1;
+  if (last.action > Action::kBranch) return;
+  if (trace_->interpret) {
+    save_flags();
+    exit(ExitKind::kInterpret, trace_->end, 0);
+  } else if (in_page(trace_->end)) {
+    go_to(trace_->end, index_);
+  } else {
+    save_flags();
+    jump_to_page(trace_->end, ExitKind::kJump, trace_->end, 0);
+  }
+}
+
+}  // namespace pollux::cpu::translate

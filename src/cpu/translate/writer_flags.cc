@@ -1,0 +1,112 @@
+// Where the guest's flags are.
+#include "cpu/translate/writer.h"
+#include "x86/flags.h"
+
+namespace pollux::cpu::translate {
+
+// Memory holds what LAHF and SETO give: AH in the upper byte, OF in the lower (interpret/host_flags.h).
+void Writer::save_flags() {
+  if (where_ != Where::kHost) return;
+  const Address memory{kFrameReg, layout_.arithmetic};
+  a_->mov(kScratch, kRaxReg);
+  if (repair_ == Repair::kNone || repair_ == Repair::kClearAf || repair_ == Repair::kZeroOnly) a_->byte(0x9f);  // lahf
+  if (repair_ != Repair::kZeroOnly) a_->op({.code = 0x90, .map = 1}, 0, kRaxReg);  // seto al
+  switch (repair_) {
+    case Repair::kNone: break;
+    case Repair::kClearAf: a_->byte(0x80), a_->byte(0xe4), a_->byte(0xef); break;  // and ah, ~AF
+    case Repair::kCarryOnly:
+      a_->byte(0x88), a_->byte(0xc4);                  // mov ah, al: CF equals OF
+      a_->byte(0x80), a_->byte(0xcc), a_->byte(0x02);  // or ah, 2
+      break;
+    case Repair::kZeroOnly:
+      a_->byte(0x80), a_->byte(0xe4), a_->byte(0x40);  // and ah, ZF
+      a_->byte(0x80), a_->byte(0xcc), a_->byte(0x02);
+      a_->byte(0xb0), a_->byte(0x00);                  // mov al, 0
+      break;
+  }
+  a_->op({.code = 0x89, .prefix66 = true}, kRaxReg, memory);
+  a_->mov(kRaxReg, kScratch);
+  where_ = repair_ == Repair::kNone ? Where::kBoth : Where::kMemory;
+  repair_ = Repair::kNone;
+}
+
+void Writer::restore_flags() {
+  if (where_ != Where::kMemory) return;
+  a_->mov(kScratch, kRaxReg);
+  a_->op({.code = 0xb7, .map = 1}, kRaxReg, Address{kFrameReg, layout_.arithmetic});  // movzx eax, word
+  a_->byte(0x04), a_->byte(0x7f);                                                       // add al, 0x7f: OF
+  a_->byte(0x9e);                                                                       // sahf
+  a_->mov(kRaxReg, kScratch);
+  where_ = Where::kBoth;
+}
+
+void Writer::flags_before_clobber() {
+  if (step().needed_before) save_flags();
+}
+
+void Writer::clobbered() {
+  if (where_ == Where::kHost) where_ = Where::kNowhere;
+  if (where_ == Where::kBoth) where_ = Where::kMemory;
+  repair_ = Repair::kNone;
+}
+
+// Gives the host's flags what the step reads, and what it leaves as it was.
+void Writer::give_flags(const FlagEffect& effect) {
+  const bool keeps = effect.writes_some && step().needed_after;
+  if (!effect.reads && !keeps) return;
+  if (effect.reads_carry_alone) {
+    if (where_ == Where::kHost && repair_ == Repair::kZeroOnly) save_flags();
+    if (where_ != Where::kMemory) return;
+    a_->op({.code = 0xba, .map = 1}, 4, Address{kFrameReg, layout_.arithmetic});  // bt dword, 8
+    a_->immediate(8, 1);
+    return;
+  }
+  if (where_ == Where::kHost && (repair_ == Repair::kCarryOnly || repair_ == Repair::kZeroOnly)) save_flags();
+  restore_flags();
+}
+
+void Writer::flags_written(const FlagEffect& effect) {
+  if (!effect.writes_all && !effect.writes_some) return;
+  if (!step().needed_after) {
+    where_ = Where::kNowhere;
+    repair_ = Repair::kNone;
+    return;
+  }
+  where_ = Where::kHost;
+  if (effect.writes_all || effect.reads_carry_alone) repair_ = effect.repair;
+}
+
+bool Writer::host_knows(Condition c) const {
+  if (where_ != Where::kHost && where_ != Where::kBoth) return false;
+  switch (repair_) {
+    case Repair::kCarryOnly: return (c & ~1) == kO || (c & ~1) == kB;
+    case Repair::kZeroOnly: return (c & ~1) == kZ;
+    default: return true;
+  }
+}
+
+Condition Writer::host_condition(Condition c) {
+  if (host_knows(c)) return c;
+  save_flags();
+  u8 mask = 0;
+  switch (Condition(c & ~1)) {
+    case kO: mask = 1; break;
+    case kB: mask = 0x01; break;
+    case kZ: mask = 0x40; break;
+    case kBe: mask = 0x41; break;
+    case kS: mask = 0x80; break;
+    case kP: mask = 0x04; break;
+    default: break;
+  }
+  if (mask == 0) {
+    restore_flags();
+    return c;
+  }
+  const i32 upper = (c & ~1) == kO ? 0 : 1;
+  a_->op({.code = 0xf6}, 0, Address{kFrameReg, layout_.arithmetic + upper});  // test byte, mask
+  a_->immediate(mask, 1);
+  clobbered();
+  return c & 1 ? kZ : kNz;
+}
+
+}  // namespace pollux::cpu::translate

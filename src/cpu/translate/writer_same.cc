@@ -1,0 +1,111 @@
+// Instructions that are written as they are, with the host's names of the registers.
+#include <optional>
+
+#include "cpu/translate/writer.h"
+
+namespace pollux::cpu::translate {
+
+namespace {
+
+using decode::Operand;
+using decode::OperandKind;
+using decode::Place;
+
+bool is_high_byte(const Operand& o) { return o.kind == OperandKind::kGpr && o.number >= 16; }
+
+Opcode opcode_of(const decode::Decoded& d) {
+  return {.code = d.opcode, .map = d.encoding.map, .wide = d.encoding.wide, .prefix66 = d.encoding.prefix66,
+          .repeat = d.encoding.repeat};
+}
+
+// SETcc and CMOVcc carry the condition in the opcode's low bits.
+std::optional<Condition> condition_of(const decode::Decoded& d) {
+  const bool conditional = d.encoding.map == 1 && ((d.opcode & 0xf0) == 0x40 || (d.opcode & 0xf0) == 0x90);
+  if (!conditional) return std::nullopt;
+  return Condition(d.opcode & 15);
+}
+
+}  // namespace
+
+void Writer::write_same() {
+  const Step& s = step();
+  if (s.d.has_memory) operand_address();
+  Opcode o = opcode_of(s.d);
+  if (const auto condition = s.flags.reads ? condition_of(s.d) : std::nullopt) {
+    o.code = u8((o.code & 0xf0) | host_condition(*condition));
+  } else {
+    give_flags(s.flags);
+  }
+  same_instruction(o);
+  flags_written(s.flags);
+}
+
+// kAddressReg holds the host address of a memory operand; kScratch and, without one, kAddressReg stand for guest
+// registers that are in memory.
+void Writer::same_instruction(Opcode o) {
+  const decode::Decoded& d = step().d;
+  unsigned reg = d.encoding.reg & 7, rm = 0, in_opcode = 0;
+  bool short_form = false;
+  int swapped = -1;  // AX, CX, DX or BX with its halves exchanged
+  Reg free[2] = {kScratch, kAddressReg};
+  unsigned used = 0;
+  const Operand* borrowed[2] = {};
+  for (unsigned k = 0; k < d.operand_count; ++k) {
+    const Operand& operand = d.operands[k];
+    if (operand.place == Place::kImplied || operand.kind == OperandKind::kMemory) continue;
+    if (operand.kind == OperandKind::kImmediate) continue;
+    unsigned host = operand.number;
+    if (operand.kind == OperandKind::kGpr) {
+      if (is_high_byte(operand)) {
+        host = operand.number - 16 + 4;
+        if (d.has_memory) swapped = operand.number - 16, host = unsigned(swapped);
+      } else {
+        host = kHostOf[operand.number];
+        if (host == kInMemory) {
+          host = kInMemory;
+          for (unsigned n = 0; n < used; ++n) {
+            if (borrowed[n]->number == operand.number) host = free[n];
+          }
+          if (host == kInMemory) {
+            POLLUX_CHECK(used < (d.has_memory ? 1u : 2u), "scratch registers suffice");
+            borrowed[used] = &operand;
+            host = free[used++];
+            a_->load(Reg(host), guest(operand.number));
+          }
+        }
+        if (operand.bits == 8 && host >= 4 && host < 8) o.byte_register = true;
+      }
+    }
+    switch (operand.place) {
+      case Place::kReg: reg = host; break;
+      case Place::kRm: rm = host; break;
+      case Place::kOpcode: in_opcode = host, short_form = true; break;
+      default: break;
+    }
+  }
+  const auto swap_halves = [&] {  // xchg low, high
+    if (swapped >= 0) a_->byte(0x86), a_->byte(u8(0xc0 | swapped << 3 | (swapped + 4)));
+  };
+  swap_halves();
+  if (short_form) {
+    a_->op_short(o, in_opcode);
+  } else if (!d.encoding.has_modrm) {
+    a_->op_plain(o);
+  } else if (d.has_memory) {
+    a_->op(o, reg, Address{kAddressReg});
+  } else {
+    a_->op(o, reg, rm);
+  }
+  a_->immediate(d.immediate, d.encoding.immediate_bytes);
+  swap_halves();
+  for (unsigned n = 0; n < used; ++n) {
+    bool written = false;
+    for (unsigned k = 0; k < d.operand_count; ++k) {
+      const Operand& operand = d.operands[k];
+      written |= operand.kind == OperandKind::kGpr && operand.number == borrowed[n]->number && operand.written;
+    }
+    if (written) a_->store(guest(borrowed[n]->number), free[n]);
+  }
+}
+
+}  // namespace pollux::cpu::translate

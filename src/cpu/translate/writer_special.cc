@@ -1,0 +1,144 @@
+// Instructions that need more than other register names.
+#include "cpu/translate/writer.h"
+#include "x86/flags.h"
+
+namespace pollux::cpu::translate {
+
+using decode::Operand;
+
+void Writer::write_lea() {
+  const decode::Decoded& d = step().d;
+  const Operand& to = d.operands[0];
+  const Reg host = kHostOf[to.number];
+  const bool direct = to.bits == 64 && host != kInMemory && d.base != decode::kRipRegister;
+  if (direct && (d.base == decode::kNoRegister || kHostOf[d.base] != kInMemory) &&
+      (d.index == decode::kNoRegister || kHostOf[d.index] != kInMemory)) {
+    effective_address(d, host);
+    return;
+  }
+  effective_address(d, kAddressReg);
+  if (to.bits == 16) {
+    if (host == kInMemory) {
+      a_->op({.code = 0x89, .prefix66 = true}, kAddressReg, guest(to.number));
+    } else {
+      a_->op({.code = 0x8b, .prefix66 = true}, host, kAddressReg);
+    }
+    return;
+  }
+  if (to.bits == 32) a_->mov32(kAddressReg, kAddressReg);
+  store_guest(to.number, kAddressReg);
+}
+
+// By CL, so perhaps by nothing, which leaves the flags as they were. Registers only.
+void Writer::write_shift_by_cl() {
+  const Step& s = step();
+  const Opcode o{.code = s.d.opcode, .wide = s.d.encoding.wide, .prefix66 = s.d.encoding.prefix66};
+  if (!s.needed_after) {
+    same_instruction(o);
+    clobbered();
+    where_ = Where::kNowhere;
+    return;
+  }
+  if (is_rotate(s.d.mnemonic)) {
+    FlagEffect keeps;
+    keeps.reads = true;
+    give_flags(keeps);
+    same_instruction(o);
+    where_ = Where::kHost;
+    return;
+  }
+  save_flags();
+  a_->mov32(kAddressReg, kRcxReg);
+  same_instruction(o);
+  a_->store(frame(offsetof(Frame, value)), kRaxReg);
+  a_->byte(0x9f);                                        // lahf
+  a_->op({.code = 0x90, .map = 1}, 0, kRaxReg);          // seto al
+  a_->byte(0x80), a_->byte(0xe4), a_->byte(0xef);        // and ah, ~AF
+  a_->mov32(kScratch, kRaxReg);
+  a_->load(kRaxReg, frame(offsetof(Frame, value)));
+  a_->op({.code = 0xf7}, 0, kAddressReg);                // test count
+  a_->immediate(s.d.operand_size == 8 ? 63 : 31, 4);
+  u8* const none = a_->jump_if(kZ);
+  a_->op({.code = 0x89, .prefix66 = true}, kScratch, Address{kFrameReg, layout_.arithmetic});
+  a_->link_here(none);
+  where_ = Where::kMemory;
+  repair_ = Repair::kNone;
+}
+
+// A source of zero leaves the destination alone, whole.
+void Writer::write_scan() {
+  const Step& s = step();
+  const Operand& to = s.d.operands[0];
+  const Opcode o{.code = s.d.opcode, .map = 1, .wide = s.d.encoding.wide};
+  Reg result = kAddressReg;
+  if (s.d.has_memory) {
+    operand_address();
+    result = kScratch;
+    a_->op(o, result, Address{kAddressReg});
+  } else {
+    Reg from = kHostOf[s.d.operands[1].number];
+    if (from == kInMemory) a_->load(from = kScratch, guest(s.d.operands[1].number));
+    a_->op(o, result, from);
+  }
+  const Opcode cmovz{.code = 0x44, .map = 1, .wide = true};
+  if (kHostOf[to.number] == kInMemory) a_->op(cmovz, result, guest(to.number)); else a_->op(cmovz, result, kHostOf[to.number]);
+  store_guest(to.number, result);
+  flags_written(s.flags);
+}
+
+// Without the lock that the instruction implies: one thread runs the machine.
+void Writer::write_exchange() {
+  const decode::Decoded& d = step().d;
+  operand_address();
+  const Operand& other = d.operands[d.operands[0].kind == decode::OperandKind::kGpr ? 0 : 1];
+  const Reg reg = kHostOf[other.number];
+  if (reg == kInMemory) {
+    same_instruction({.code = d.opcode, .wide = d.encoding.wide, .prefix66 = d.encoding.prefix66});
+    return;
+  }
+  const bool byte = other.bits == 8;
+  Opcode o{.code = u8(byte ? 0x8a : 0x8b), .wide = d.encoding.wide, .prefix66 = d.encoding.prefix66,
+           .byte_register = byte};
+  a_->op(o, kScratch, Address{kAddressReg});
+  o.code = byte ? 0x88 : 0x89;
+  a_->op(o, reg, Address{kAddressReg});
+  o.code = byte ? 0x8a : 0x8b;
+  a_->op(o, reg, kScratch);
+}
+
+// The host divides when it surely does not fault; the rest is for the interpreter. No flag changes.
+void Writer::write_divide() {
+  const Step& s = step();
+  const bool wide = s.d.encoding.wide;
+  const auto give_up = [&](Condition c) { early_exits_.push_back({a_->jump_if(c), index_}); };
+  if (s.d.has_memory) {
+    operand_address();
+    a_->op({.code = 0x8b, .wide = wide}, kScratch, Address{kAddressReg});
+  } else {
+    flags_before_clobber();
+    load_guest(kScratch, s.d.operands[0].number);
+  }
+  if (s.d.mnemonic == ZYDIS_MNEMONIC_DIV) {
+    a_->op({.code = 0x3b, .wide = wide}, kRdxReg, kScratch);  // the quotient fits when rdx < divisor
+    give_up(kNb);
+  } else {
+    a_->op({.code = 0x8b, .wide = wide}, kAddressReg, kRaxReg);
+    a_->shift(7, kAddressReg, wide ? 63 : 31, wide);
+    a_->op({.code = 0x3b, .wide = wide}, kAddressReg, kRdxReg);  // a dividend as long as the divisor
+    give_up(kNz);
+    a_->op({.code = 0x8d, .wide = wide}, kAddressReg, Address{kScratch, 1});
+    a_->arithmetic(7, kAddressReg, 1, wide);                     // and a divisor that is not 0 or -1
+    give_up(kBe);
+  }
+  a_->op({.code = 0xf7, .wide = wide}, s.d.mnemonic == ZYDIS_MNEMONIC_DIV ? 6 : 7, kScratch);
+  clobbered();
+}
+
+void Writer::write_direction() {
+  flags_before_clobber();
+  const bool set = step().d.mnemonic == ZYDIS_MNEMONIC_STD;
+  a_->arithmetic(set ? 1 : 4, Address{kFrameReg, layout_.rflags}, set ? i32(x86::kDf) : ~i32(x86::kDf), false);
+  clobbered();
+}
+
+}  // namespace pollux::cpu::translate
