@@ -3,8 +3,10 @@
 //   agent TTY     talks on a terminal, as process 1 of a guest
 //   agent -       talks on its standard input and output
 //
+// A command finds the folder of the workloads in $B.
+//
 // In:  one command of sh a line; "@quit" ends (process 1 powers the machine off).
-// Out: "@ready" once; then for each command "@begin", "@done" and "@end STATUS CHECKSUM": STATUS is the exit status,
+// Out: "@ready" once; then for each command "@begin TIME", "@done TIME" and "@end STATUS CHECKSUM": STATUS is the exit status,
 //      CHECKSUM covers what the command printed. After "@done" of a command that failed come lines "@output TEXT".
 #include <ctype.h>
 #include <fcntl.h>
@@ -15,6 +17,7 @@
 #include <sys/reboot.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { kMarkDescriptor = 9, kLongestCommand = 8192 };
@@ -25,6 +28,14 @@ static void say(const char* line) {
   fprintf(out, "%s\n", line);
   fflush(out);
   tcdrain(fileno(out));  // no pipe needs it, none minds
+}
+
+static void mark(const char* word) {
+  char line[64];
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  snprintf(line, sizeof line, "@%s %ld.%09ld", word, (long)now.tv_sec, now.tv_nsec);
+  say(line);
 }
 
 static void open_terminal(const char* path) {
@@ -91,6 +102,29 @@ static int run(const char* command, const char* output) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+static void name_folder(const char* program) {
+  char* folder = strdup(program);
+  char* slash = strrchr(folder, '/');
+  if (slash) *slash = 0;
+  setenv("B", slash ? folder : ".", 1);
+}
+
+static void serve(const char* output) {
+  char command[kLongestCommand], line[64];
+  say("@ready");
+  while (fgets(command, sizeof command, in)) {
+    command[strcspn(command, "\r\n")] = 0;
+    if (!command[0]) continue;
+    if (strcmp(command, "@quit") == 0) return;
+    mark("begin");
+    const int status = run(command, output);
+    mark("done");  // the time that the checksum takes is not the row's
+    if (status) show_tail(output);
+    snprintf(line, sizeof line, "@end %d %016llx", status, (unsigned long long)checksum(output));
+    say(line);
+  }
+}
+
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
   if (strcmp(argv[1], "-") == 0) {
@@ -99,21 +133,10 @@ int main(int argc, char** argv) {
   } else {
     open_terminal(argv[1]);
   }
-  char command[kLongestCommand], line[64], output[64];
+  name_folder(argv[0]);
+  char output[64];
   snprintf(output, sizeof output, "/tmp/agent-%d.out", (int)getpid());
-  say("@ready");
-  while (fgets(command, sizeof command, in)) {
-    command[strcspn(command, "\r\n")] = 0;
-    if (!command[0]) continue;
-    if (strcmp(command, "@quit") == 0) break;
-    say("@begin");
-    const int status = run(command, output);
-    // The time that the checksum takes is not the row's.
-    say("@done");
-    if (status) show_tail(output);
-    snprintf(line, sizeof line, "@end %d %016llx", status, (unsigned long long)checksum(output));
-    say(line);
-  }
+  serve(output);
   unlink(output);
   if (getpid() != 1) return 0;
   sync();

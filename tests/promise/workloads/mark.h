@@ -1,6 +1,7 @@
 // What every workload shares: its size from the command line, the marks around the part that is timed, its result.
 //
-// A mark is a line on descriptor 9, which the agent has connected to the console; the host notes when it arrives.
+// A mark is a line on descriptor 9, which the agent has connected to the console; the host notes when it arrives. It
+// carries the time of the monotonic clock, which is the host's own when the workload runs natively.
 // A workload without marks is timed from before its process is made until after it has ended.
 #pragma once
 
@@ -10,15 +11,20 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { kMarkDescriptor = 9 };
 
-static inline void mark(const char* line) {
-  if (write(kMarkDescriptor, line, strlen(line)) > 0) tcdrain(kMarkDescriptor);  // a serial line takes its time
+static inline void mark(const char* word) {
+  char line[64];
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  const int length = snprintf(line, sizeof line, "@%s %ld.%09ld\n", word, (long)now.tv_sec, now.tv_nsec);
+  if (write(kMarkDescriptor, line, (size_t)length) > 0) tcdrain(kMarkDescriptor);  // a serial line takes its time
 }
-static inline void start(void) { mark("@start\n"); }
-static inline void stop(void) { mark("@stop\n"); }
+static inline void start(void) { mark("start"); }
+static inline void stop(void) { mark("stop"); }
 
 static inline long size_from(int argc, char** argv) {
   const long n = argc > 1 ? atol(argv[1]) : 0;
