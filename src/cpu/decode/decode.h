@@ -81,6 +81,7 @@ struct Decoded {
   // Flags that it looks at, and flags that it changes or that the manual leaves undefined (RFLAGS bits).
   u32 flags_read = 0;
   u32 flags_written = 0;
+  u16 gprs_written = 0;  // bit n: general register n, explicitly or not, perhaps in part
   Encoding encoding;
 };
 

@@ -204,6 +204,7 @@ void Mmu::drop_range(u64 base, u64 bytes) {
 }
 
 void Mmu::forget_write_access() {
+  ++revocations_;
   for (const u32 slot : filled_) {
     const u32 table = slot / kTlbEntries;
     if (table % 2) clear_slot(table / 2, true, slot % kTlbEntries);
@@ -214,6 +215,7 @@ void Mmu::forget_write_access() {
 void Mmu::forget_write_access(memory::PhysAddr page) {
   u32& writer = writers_[page_number(page)];
   if (writer == 0) return;
+  ++revocations_;
   const u64 host = u64(memory_.host_page(page));
   const unsigned first = writer == kManyWriters ? 0 : writer - 1;
   const unsigned last = writer == kManyWriters ? kTlbEntries - 1 : writer - 1;

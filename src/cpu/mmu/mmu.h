@@ -84,6 +84,8 @@ class Mmu final : public memory::WriteObserver {
   u64 space() const { return space_; }
 
   void flush();
+  // Grows whenever an entry of a write table is taken back because its page is watched from now on, or clean again.
+  u64 revocations() const { return revocations_; }
 
   // memory::WriteObserver
   void watched_write(memory::PhysAddr from, u64 length) override;
@@ -140,6 +142,7 @@ class Mmu final : public memory::WriteObserver {
   std::array<u64, 4> pdptes_{};
   u64 cr0_ = 0, cr3_ = 0, cr4_ = 0, efer_ = 0;
   u64 space_ = 0, next_space_ = 1;
+  u64 revocations_ = 0;
   u64 root_ = ~u64{0}, mode_ = 0;        // of the data tables
   struct Root { u64 cr3 = ~u64{0}; u64 mode = 0; u64 space = 0; };
   std::array<Root, 16> roots_{};

@@ -11,6 +11,7 @@ enum class ExitKind : u8 {
   kInterpret,  // the interpreter is to execute the instruction at offset
   kBudget,     // the run may end within the trace; goes on at offset
   kLink,       // goes on at offset in the same page; the jump may be linked to what is found there
+  kSeparate,   // like kLink, with the translation that looks up each access by itself
   kJump,       // goes on at offset, in whatever page that is
 };
 

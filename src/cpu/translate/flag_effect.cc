@@ -26,6 +26,10 @@ FlagEffect flag_effect(const decode::Decoded& d) {
     case ZYDIS_MNEMONIC_BTC:
       written = x86::kCf;
       break;
+    case ZYDIS_MNEMONIC_PUSHFQ:
+      e.reads = true;
+      written = 0;
+      break;
     case ZYDIS_MNEMONIC_DIV:
     case ZYDIS_MNEMONIC_IDIV:
       written = 0;

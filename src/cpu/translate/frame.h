@@ -6,6 +6,7 @@
 
 #include "base/integers.h"
 #include "cpu/interpret/interpreter.h"
+#include "cpu/translate/access_plan.h"
 #include "x86/state.h"
 
 namespace pollux::cpu::translate {
@@ -31,6 +32,7 @@ struct alignas(64) Frame {
   u64 target = 0;      // of a jump that is being made
   const u8* code = nullptr;
   u64 value = 0;       // an operand in transit
+  std::array<u64, kGroups> groups{};  // host addresses of ranges (access_plan.h)
   u64 host_rsp = 0;
   u64 (*fill)(Frame*, u64 linear, u64 access) = nullptr;
   Translator* owner = nullptr;
@@ -39,8 +41,15 @@ struct alignas(64) Frame {
   std::array<JumpEntry, kJumpEntries> jumps{};
 };
 
-// How a slow path describes its access: size | kWriteAccess | kAlignedAccess | view << kViewShift.
-inline constexpr u32 kWriteAccess = 1 << 8, kAlignedAccess = 1 << 9, kViewShift = 10;
+// How a slow path describes its access: bytes | kWriteAccess | kAlignedAccess | kGroupAccess | view << kViewShift.
+inline constexpr u32 kWriteAccess = 1 << 16, kAlignedAccess = 1 << 17, kGroupAccess = 1 << 18, kViewShift = 20;
+
+// What Frame::fill answers.
+enum class Filled : u64 {
+  kHit,        // the access will hit now
+  kInterpret,  // it is for the interpreter: a fault, device memory, a page border, a watched page
+  kSeparate,   // the group's range crosses a page
+};
 
 // Distances from the frame.
 struct Layout {

@@ -183,6 +183,8 @@ Action integer_action(const Decoded& d) {
     case ZYDIS_MNEMONIC_CLD:
     case ZYDIS_MNEMONIC_STD:
       return Action::kDirection;
+    case ZYDIS_MNEMONIC_PUSHFQ:
+      return Action::kPushFlags;
     case ZYDIS_MNEMONIC_PUSH:
       return wide_stack && d.operands[0].kind != OperandKind::kSegment ? Action::kPush : Action::kInterpret;
     case ZYDIS_MNEMONIC_POP:
@@ -219,8 +221,27 @@ Action choose(const Decoded& d, u32 mode) {
   }
   if (row->unit != interpret::Unit::kInteger) return Action::kInterpret;
   const Action action = integer_action(d);
-  if (action == Action::kPush || action == Action::kPop) return action;
+  if (action == Action::kPush || action == Action::kPushFlags || action == Action::kPop) return action;
   return plain_operands(d) && writable_registers(d) ? action : Action::kInterpret;
+}
+
+// Legacy SSE wants operands of 16 bytes aligned, with these exceptions (SDM vol. 2, 2.4); so does CMPXCHG16B.
+bool wants_alignment(const Decoded& d) {
+  switch (d.mnemonic) {
+    case ZYDIS_MNEMONIC_MOVUPS:
+    case ZYDIS_MNEMONIC_MOVUPD:
+    case ZYDIS_MNEMONIC_MOVDQU:
+    case ZYDIS_MNEMONIC_LDDQU:
+    case ZYDIS_MNEMONIC_PCMPESTRI:
+    case ZYDIS_MNEMONIC_PCMPESTRM:
+    case ZYDIS_MNEMONIC_PCMPISTRI:
+    case ZYDIS_MNEMONIC_PCMPISTRM:
+      return false;
+    default:
+      return std::any_of(d.operands.begin(), d.operands.begin() + d.operand_count, [](const decode::Operand& o) {
+        return o.kind == OperandKind::kMemory && o.bits == 128;
+      });
+  }
 }
 
 void find_needed_flags(std::vector<Step>& steps) {
@@ -237,14 +258,24 @@ void find_needed_flags(std::vector<Step>& steps) {
 }  // namespace
 
 bool may_exit(const Step& step) {
+  const auto looks_up = [](const Access& access) {
+    return access.kind != Access::Kind::kMember || access.check_alignment;
+  };
   switch (step.action) {
     case Action::kNothing:
     case Action::kLea:
+    case Action::kFollowed:
       return false;
     case Action::kSame:
     case Action::kShiftByCl:
     case Action::kScan:
-      return step.d.has_memory;
+    case Action::kExchange:
+      return step.d.has_memory && looks_up(step.operand);
+    case Action::kPush:
+      return looks_up(step.stack) || (step.d.has_memory && looks_up(step.operand));
+    case Action::kPop:
+    case Action::kLeave:
+      return looks_up(step.stack);
     default:
       return true;
   }
@@ -252,11 +283,38 @@ bool may_exit(const Step& step) {
 
 i64 branch_target(const Step& step) { return i64(step.end()) + i64(step.d.immediate); }
 
-Trace read_trace(ByteSpan page, u16 offset, u32 mode) {
+namespace {
+
+// Whether the trace goes on behind the step, and where.
+bool goes_on(Trace& trace, Step& step, u16 start) {
+  if (step.action < Action::kBranch) return true;
+  const i64 target = branch_target(step);
+  const bool in_page = target >= 0 && target < i64(memory::kPageSize);
+  if (step.action == Action::kJump && in_page) {
+    step.action = Action::kFollowed;
+    trace.end = u16(target);
+    return true;
+  }
+  if (step.action != Action::kBranch) return false;
+  if (target > i64(step.offset)) return true;
+  // Round the loop again while a whole turn fits.
+  const std::size_t length = trace.steps.size();
+  const std::size_t turns = trace.turns + 1;
+  if (target != i64(start) || turns == Trace::kMaxTurns || length + length / turns > Trace::kMaxSteps) return false;
+  trace.turns = unsigned(turns);
+  step.loops = true;
+  trace.end = start;
+  return true;
+}
+
+}  // namespace
+
+Trace read_trace(ByteSpan page, u16 offset, u32 mode, bool group) {
   Trace trace;
+  trace.steps.reserve(Trace::kMaxSteps);
   trace.end = offset;
   while (trace.steps.size() < Trace::kMaxSteps && trace.end < memory::kPageSize) {
-    Step step;
+    Step& step = trace.steps.emplace_back();
     step.offset = trace.end;
     const ByteSpan bytes = page.subspan(trace.end, std::min<std::size_t>(15, page.size() - trace.end));
     if (decode::decode(decode::CodeSize::k64, bytes, step.d) == decode::DecodeStatus::kOk) {
@@ -264,14 +322,15 @@ Trace read_trace(ByteSpan page, u16 offset, u32 mode) {
     }
     if (step.action == Action::kInterpret) {
       trace.interpret = true;
+      trace.steps.pop_back();
       break;
     }
     step.flags = flag_effect(step.d);
+    step.operand.aligned = wants_alignment(step.d);
     trace.end = step.end();
-    trace.steps.push_back(step);
-    const bool leaves = step.action >= Action::kBranch;
-    if (leaves && (step.action != Action::kBranch || branch_target(step) <= i64(step.offset))) break;
+    if (!goes_on(trace, step, offset)) break;
   }
+  if (group) plan_accesses(trace.steps);
   find_needed_flags(trace.steps);
   return trace;
 }

@@ -1,8 +1,9 @@
 // The first half of translation: reads guest instructions from one page into a trace, decides how each is to be
 // written, and where the flags matter.
 //
-// A trace begins at any instruction of 64-bit code and runs on through forward conditional branches (side exits). It
-// ends behind a jump, a call, a return or a backward branch, before an instruction that the translator leaves to the
+// A trace begins at any instruction of 64-bit code. It follows jumps within the page, runs on through forward
+// conditional branches (side exits), and goes round a loop at its beginning several times. It ends behind a call, a
+// return, a jump elsewhere or another backward branch, before an instruction that the translator leaves to the
 // interpreter or that reaches into the next page, or when it is kMaxSteps long.
 #pragma once
 
@@ -10,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "cpu/decode/decode.h"
+#include "cpu/translate/access_plan.h"
 #include "cpu/translate/flag_effect.h"
 
 namespace pollux::cpu::translate {
@@ -25,7 +27,9 @@ enum class Action : u8 {
   kExchange,   // XCHG with memory
   kDivide,
   kDirection,  // CLD, STD
+  kFollowed,   // JMP to the step that comes next
   kPush,
+  kPushFlags,
   kPop,
   kLeave,
   kBranch,     // Jcc
@@ -43,18 +47,22 @@ struct Step {
   Action action = Action::kInterpret;
   bool needed_before = false;  // the flags as they are before it: by a later instruction, or by a possible exit
   bool needed_after = false;
+  bool loops = false;          // kBranch: when taken, goes on with the step that comes next
+  Access operand, stack;       // of memory
   u16 end() const { return u16(offset + d.length); }
 };
 
 struct Trace {
   static constexpr unsigned kMaxSteps = 64;
+  static constexpr unsigned kMaxTurns = 8;
   std::vector<Step> steps;
   u16 end = 0;            // offset of what follows the last step; the page's size when that is in the next page
+  unsigned turns = 0;     // of the loop at its beginning, that it went on with
   bool interpret = false; // what follows is for the interpreter
 };
 
-// mode: cpu/interpret/mode.h. page: the whole page's bytes.
-Trace read_trace(ByteSpan page, u16 offset, u32 mode);
+// mode: cpu/interpret/mode.h. page: the whole page's bytes. group: let accesses share look-ups.
+Trace read_trace(ByteSpan page, u16 offset, u32 mode, bool group);
 
 // Whether the writer may look at guest memory for it, or leave the trace before it has retired.
 bool may_exit(const Step& step);

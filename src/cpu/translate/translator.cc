@@ -7,7 +7,9 @@ namespace pollux::cpu::translate {
 
 namespace {
 
+// Beside interpret/mode.h's bits.
 constexpr u32 kViewShiftInMode = 8;
+constexpr u32 kSeparateMode = 1 << 10;  // accesses do not share look-ups
 
 template <class T>
 i32 distance(const Frame& frame, const T& to) {
@@ -61,12 +63,13 @@ StopReason Translator::loop(u64 until) {
     const bool to_the_end = left <= kMargin;
     if (!to_the_end && !interpreter_.wants_turn() && may_translate()) {
       const u64 flushes = counters_.flushes;
-      Translation* next = find(interpreter_.s().rip);
+      const u64 rip = interpreter_.s().rip;
+      Translation* next = linkable && linkable->kind == ExitKind::kSeparate ? find_separate(rip) : find(rip);
       if (next && linkable && flushes == counters_.flushes) link(*linkable, *next);
       if (next && next->steps) {
         const Exit& exit = enter(*next, until);
-        if (exit.kind == ExitKind::kLink) jump = &exit;
-        if (exit.kind == ExitKind::kLink || exit.kind == ExitKind::kJump) continue;
+        if (exit.kind == ExitKind::kLink || exit.kind == ExitKind::kSeparate) jump = &exit;
+        if (jump || exit.kind == ExitKind::kJump) continue;
         if (exit.kind == ExitKind::kBudget) return interpreter_.advance(until, interpret::Advance::kAll);
       }
     }
@@ -85,40 +88,52 @@ u32 Translator::mode() const { return interpreter_.mode_bits() | u32(interpreter
 
 u64 Translator::context() const { return interpreter_.context() | u64(interpreter_.view()) << 62; }
 
-// nullptr: there is no code at rip, and executing there faults, or it is not in RAM.
 Translation* Translator::find(u64 rip) {
   JumpEntry& jump = frame_.jumps[jump_index(rip)];
   const u64 here = context();
   if (jump.linear == rip && jump.context == here) return jump.translation;
-  if (u64(i64(rip << 16) >> 16) != rip) return nullptr;
+  const auto code = fetch(rip);
+  if (!code) return nullptr;
+  Translation& found = translation(*code, mode());
+  jump = {rip, here, found.memory_entry, &found};
+  return &found;
+}
+
+Translation* Translator::find_separate(u64 rip) {
+  const auto code = fetch(rip);
+  return code ? &translation(*code, mode() | kSeparateMode) : nullptr;
+}
+
+// Nothing: executing there faults, or it is not in RAM.
+std::optional<mmu::Translation> Translator::fetch(u64 rip) {
+  if (u64(i64(rip << 16) >> 16) != rip) return std::nullopt;
   mmu::Translation t;
   x86::Fault fault;
   const mmu::View view = interpret::Interpreter::view_of(interpreter_.cpl());
-  if (!interpreter_.mmu().translate(rip, mmu::Access::kFetch, view, t, fault) || !t.host) return nullptr;
-  Translation* found = cache_.find(t.physical.value, mode());
-  if (!found) found = translate(t.physical.value, t.host - (rip & memory::kPageMask));
-  jump = {rip, here, found->memory_entry, found};
-  return found;
+  if (!interpreter_.mmu().translate(rip, mmu::Access::kFetch, view, t, fault) || !t.host) return std::nullopt;
+  return t;
 }
 
-Translation* Translator::translate(u64 physical, const std::byte* page) {
+Translation& Translator::translation(const mmu::Translation& code, u32 mode) {
+  const u64 physical = code.physical.value;
+  const u64 offset = physical & memory::kPageMask;
+  if (Translation* known = cache_.find(physical, mode)) return *known;
   if (cache_.assembler().room() < 2 * Writer::kRoom) {
     cache_.flush();
     frame_.jumps = {};
     ++counters_.flushes;
   }
   ++counters_.translations;
-  const u32 key = mode();
-  const Trace trace = read_trace({page, memory::kPageSize}, u16(physical & memory::kPageMask), key);
-  interpreter_.mmu().watch_code(memory::PhysAddr(physical & ~memory::kPageMask));
-  Translation& made = cache_.add(physical, key);
+  const Trace trace = read_trace({code.host - offset, memory::kPageSize}, u16(offset), mode, !(mode & kSeparateMode));
+  interpreter_.mmu().watch_code(memory::PhysAddr(physical - offset));
+  Translation& made = cache_.add(physical, mode);
   Writer writer(layout_, thunks_, interpreter_.view(), cache_.exits());
   writer.write(cache_.assembler(), cache_.executable(), trace, made);
-  return &made;
+  return made;
 }
 
 void Translator::link(const Exit& exit, const Translation& to) {
-  if (exit.from->dropped || to.dropped || exit.from->mode != to.mode) return;
+  if (exit.from->dropped || to.dropped || ((exit.from->mode ^ to.mode) & ~kSeparateMode)) return;
   if ((exit.from->physical ^ to.physical) >> memory::kPageShift != 0) return;
   Assembler::link(exit.jump, (exit.host_flags ? to.host_entry : to.memory_entry) - cache_.executable());
 }
@@ -138,21 +153,27 @@ const Exit& Translator::enter(const Translation& translation, u64 until) {
   return exit;
 }
 
-u64 Translator::fill(Frame* frame, u64 linear, u64 access) { return frame->owner->fill_table(linear, u32(access)); }
+u64 Translator::fill(Frame* frame, u64 linear, u64 access) {
+  return u64(frame->owner->fill_table(linear, u32(access)));
+}
 
-// 0: the access will now hit. 1: it is for the interpreter: a fault, device memory, a page border, a watched page.
-u64 Translator::fill_table(u64 linear, u32 access) {
-  const u64 size = access & 0xff;
-  if ((linear & memory::kPageMask) + size > memory::kPageSize) return 1;
-  if ((access & kAlignedAccess) && (linear & (size - 1))) return 1;
-  if (u64(i64(linear << 16) >> 16) != linear) return 1;
+Filled Translator::fill_table(u64 linear, u32 access) {
+  const u64 size = access & 0xffff;
+  if ((linear & memory::kPageMask) + size > memory::kPageSize) {
+    return access & kGroupAccess ? Filled::kSeparate : Filled::kInterpret;
+  }
+  if ((access & kAlignedAccess) && (linear & (size - 1))) return Filled::kInterpret;
+  if (u64(i64(linear << 16) >> 16) != linear) return Filled::kInterpret;
   const mmu::View view = mmu::View(access >> kViewShift);
   const mmu::Access kind = access & kWriteAccess ? mmu::Access::kWrite : mmu::Access::kRead;
   mmu::Translation t;
   x86::Fault fault;
-  const u64 drops = drops_;
-  if (!interpreter_.mmu().translate(linear, kind, view, t, fault) || !t.host) return 1;
-  return drops == drops_ && interpreter_.mmu().probe(linear, kind, view) ? 0 : 1;
+  mmu::Mmu& mmu = interpreter_.mmu();
+  const u64 drops = drops_, revoked = mmu.revocations();
+  if (!mmu.translate(linear, kind, view, t, fault) || !t.host) return Filled::kInterpret;
+  // The running trace may be code that was just written, or hold an address that it may no longer write to.
+  if (drops != drops_ || revoked != mmu.revocations()) return Filled::kInterpret;
+  return mmu.probe(linear, kind, view) ? Filled::kHit : Filled::kInterpret;
 }
 
 bool Translator::code_write(memory::PhysAddr from, u64) {

@@ -54,11 +54,13 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   u32 mode() const;
   u64 context() const;
   Translation* find(u64 rip);
-  Translation* translate(u64 physical, const std::byte* page);
+  Translation* find_separate(u64 rip);
+  std::optional<mmu::Translation> fetch(u64 rip);
+  Translation& translation(const mmu::Translation& code, u32 mode);
   const Exit& enter(const Translation& translation, u64 until);
   void link(const Exit& exit, const Translation& to);
   static u64 fill(Frame* frame, u64 linear, u64 access);
-  u64 fill_table(u64 linear, u32 access);
+  Filled fill_table(u64 linear, u32 access);
 
   // mmu::CodeObserver
   bool code_write(memory::PhysAddr from, u64 length) override;

@@ -10,6 +10,7 @@ void Writer::write(Assembler& a, i64 executable, const Trace& trace, Translation
   out.steps = count();
   slow_paths_.clear();
   early_exits_.clear();
+  flag_step_ = -1;
   edges_.clear();
   if (trace.steps.empty()) {
     out.host_entry = a.at() + executable;
@@ -63,6 +64,8 @@ void Writer::write_step(unsigned index) {
     case Action::kDivide: write_divide(); break;
     case Action::kDirection: write_direction(); break;
     case Action::kPush: write_push(); break;
+    case Action::kFollowed: break;
+    case Action::kPushFlags: write_push_flags(); break;
     case Action::kPop: write_pop(); break;
     case Action::kLeave: write_leave(); break;
     case Action::kBranch: write_branch(); break;
@@ -97,11 +100,23 @@ void Writer::write_stubs() {
     a_->call(thunks_.slow_access);
     a_->op({.code = 0x85}, kScratch, kScratch);
     a_->jump_if(kZ, slow.retry);
+    remake_flags(slow.flag_step);
     const Step& at = trace_->steps[slow.step];
-    exit(ExitKind::kInterpret, at.offset, count() - slow.step);
+    const unsigned rest = count() - slow.step;
+    if (slow.access & kGroupAccess) {
+      a_->arithmetic(7, kScratch, i32(Filled::kSeparate), false);
+      u8* const interpret = a_->jump_if(kNz);
+      a_->arithmetic(0, frame(offsetof(Frame, budget)), i32(rest));
+      u8* const jump = a_->jump();
+      a_->link_here(jump);
+      exit(ExitKind::kSeparate, at.offset, 0, jump);
+      a_->link_here(interpret);
+    }
+    exit(ExitKind::kInterpret, at.offset, rest);
   }
   for (const EarlyExit& early : early_exits_) {
     a_->link_here(early.from);
+    remake_flags(early.flag_step);
     exit(ExitKind::kInterpret, trace_->steps[early.step].offset, count() - early.step);
   }
 }

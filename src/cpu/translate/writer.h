@@ -34,17 +34,20 @@ class Writer {
   void write(Assembler& a, i64 executable, const Trace& trace, Translation& out);
 
  private:
-  enum class Where : u8 { kHost, kMemory, kBoth, kNowhere };
+  // kRemade: nowhere, but an exit can make them again from registers (flag_step_).
+  enum class Where : u8 { kHost, kMemory, kBoth, kNowhere, kRemade };
 
   struct SlowPath {
     u8* from;            // the jump to it
     const u8* retry;
     u32 access;
     unsigned step;
+    int flag_step;       // makes the flags again; -1: they are in memory, or not needed
   };
-  struct EarlyExit {     // to the interpreter, at a step; flags are in memory
+  struct EarlyExit {     // to the interpreter, at a step
     u8* from;
     unsigned step;
+    int flag_step;
   };
   struct Edge {          // a side exit
     u8* from;
@@ -69,7 +72,11 @@ class Writer {
   // writer_flags.cc
   void save_flags();                 // makes memory have them, if anything has
   void restore_flags();
-  void flags_before_clobber();       // saves what the current step or a later one needs
+  void flags_before_clobber();       // keeps what the current step or a later one needs
+  bool can_remake() const;           // the flags of flag_step_, at every exit until they are overwritten
+  int remade() const { return where_ == Where::kRemade ? flag_step_ : -1; }
+  void remake_flags(int step);       // to memory
+  void early_exit(u8* from) { early_exits_.push_back({from, index_, remade()}); }
   void clobbered();
   void give_flags(const FlagEffect& effect);
   void flags_written(const FlagEffect& effect);
@@ -78,13 +85,16 @@ class Writer {
   Condition host_condition(Condition c);
 
   // writer_memory.cc
-  void effective_address(const decode::Decoded& d, Reg to);
-  void linear_address(const decode::Decoded& d);           // to kAddressReg
-  void look_up(unsigned size, bool write, bool aligned = false);  // kAddressReg: linear, becomes host
-  void operand_address();            // flags saved; the step's memory operand looked up
+  void effective_address(const decode::Decoded& d, Reg to, i32 extra = 0);
+  void linear_address(const decode::Decoded& d, i32 extra);  // to kAddressReg
+  void look_up(const Access& access, unsigned size, bool write);  // kAddressReg: linear, becomes host
+  void operand_address();            // operand_ becomes the host's name of the step's memory operand
+  Address stack_address(Reg base, i32 displacement, bool write);  // of the step's stack access
+  void check_alignment(const Access& access);
 
   // writer_same.cc
   void write_same();
+  static Opcode opcode_of(const decode::Decoded& d);
   void same_instruction(Opcode o);
 
   // writer_special.cc
@@ -97,9 +107,10 @@ class Writer {
 
   // writer_stack.cc
   void write_push();
+  void write_push_flags();
   void write_pop();
   void write_leave();
-  void push_return();                // the address behind the step; the stack has been looked up
+  void push_return();                // the address behind the step
 
   // writer_branch.cc
   void write_branch();
@@ -133,6 +144,8 @@ class Writer {
   u8* budget_jump_ = nullptr;
   unsigned budget_step_ = 0;       // the trace stops before this one, after repeating what is before it
   bool budget_repeats_ = false;
+  int flag_step_ = -1;             // that made the flags, when where_ is kHost
+  Address operand_{kAddressReg};
   std::vector<SlowPath> slow_paths_;
   std::vector<EarlyExit> early_exits_;
   std::vector<Edge> edges_;

@@ -11,8 +11,10 @@ bool in_page(i64 target) { return target >= 0 && target < i64(memory::kPageSize)
 
 void Writer::write_branch() {
   const Step& s = step();
-  const Condition c = host_condition(Condition(s.d.opcode & 15));
-  edges_.push_back({a_->jump_if(c), index_, branch_target(s), where_, repair_});
+  // Where the trace goes round a loop, the way out is the side exit.
+  const unsigned wanted = (s.d.opcode & 15) ^ (s.loops ? 1 : 0);
+  const Condition c = host_condition(Condition(wanted));
+  edges_.push_back({a_->jump_if(c), index_, s.loops ? i64(s.end()) : branch_target(s), where_, repair_});
 }
 
 // Out of line: the way of a taken branch.
@@ -117,42 +119,38 @@ void Writer::write_jump() { go_to(branch_target(step()), index_); }
 
 void Writer::write_call() {
   const i64 target = branch_target(step());
-  flags_before_clobber();
+  save_flags();
   std::vector<u8*> misses;
   if (!in_page(target)) {
     load_target(target);
     find_jump(misses);
     keep_jump();
   }
-  a_->lea(kAddressReg, {kGuestRsp, -8});
-  look_up(8, true);
-  clobbered();
   push_return();
   if (in_page(target)) go_to(target, index_); else take_kept_jump();
-  for (u8* from : misses) early_exits_.push_back({from, index_});
+  for (u8* from : misses) early_exit(from);
 }
 
 void Writer::write_return() {
   const decode::Decoded& d = step().d;
-  flags_before_clobber();
-  a_->mov(kAddressReg, kGuestRsp);
-  look_up(8, false);
-  clobbered();
-  a_->load(kAddressReg, {kAddressReg});
+  const Address top = stack_address(kGuestRsp, 0, false);
+  save_flags();
+  a_->load(kAddressReg, top);
   std::vector<u8*> misses;
   find_jump(misses);
   a_->lea(kGuestRsp, {kGuestRsp, i32(8 + (d.operand_count ? u16(d.immediate) : 0))});
   take_jump();
-  for (u8* from : misses) early_exits_.push_back({from, index_});
+  for (u8* from : misses) early_exit(from);
 }
 
 void Writer::load_operand_target() {
   const decode::Decoded& d = step().d;
   if (d.has_memory) {
     operand_address();
-    a_->load(kAddressReg, {kAddressReg});
+    save_flags();
+    a_->load(kAddressReg, operand_);
   } else {
-    flags_before_clobber();
+    save_flags();
     load_guest(kAddressReg, d.operands[0].number);
   }
 }
@@ -162,7 +160,7 @@ void Writer::write_jump_indirect() {
   std::vector<u8*> misses;
   find_jump(misses);
   take_jump();
-  for (u8* from : misses) early_exits_.push_back({from, index_});
+  for (u8* from : misses) early_exit(from);
 }
 
 void Writer::write_call_indirect() {
@@ -170,12 +168,9 @@ void Writer::write_call_indirect() {
   std::vector<u8*> misses;
   find_jump(misses);
   keep_jump();
-  a_->lea(kAddressReg, {kGuestRsp, -8});
-  look_up(8, true);
-  clobbered();
   push_return();
   take_kept_jump();
-  for (u8* from : misses) early_exits_.push_back({from, index_});
+  for (u8* from : misses) early_exit(from);
 }
 
 void Writer::write_end() {

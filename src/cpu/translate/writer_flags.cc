@@ -41,7 +41,48 @@ void Writer::restore_flags() {
 }
 
 void Writer::flags_before_clobber() {
-  if (step().needed_before) save_flags();
+  if (where_ != Where::kHost || !step().needed_before) return;
+  if (can_remake()) where_ = Where::kRemade; else save_flags();
+}
+
+// Only exits need the flags, the instruction that made them can be executed again, and no exit finds its registers
+// changed.
+bool Writer::can_remake() const {
+  if (flag_step_ < 0) return false;
+  const Step& made = trace_->steps[unsigned(flag_step_)];
+  if (made.d.has_memory || made.action != Action::kSame) return false;
+  if (made.d.mnemonic != ZYDIS_MNEMONIC_CMP && made.d.mnemonic != ZYDIS_MNEMONIC_TEST) return false;
+  u16 used = made.d.encoding.has_modrm ? 0 : 1;  // rax is implied
+  for (unsigned k = 0; k < made.d.operand_count; ++k) {
+    const decode::Operand& o = made.d.operands[k];
+    if (o.kind == decode::OperandKind::kGpr) used |= u16(1u << (o.number < 16 ? o.number : o.number - 16));
+  }
+  for (unsigned n = unsigned(flag_step_) + 1; n < count(); ++n) {
+    const Step& later = trace_->steps[n];
+    if (n >= index_) {
+      if (later.flags.reads || later.action >= Action::kBranch) return false;
+      if (later.flags.writes_some && later.needed_after) return false;
+      if (later.action == Action::kShiftByCl && later.needed_after) return false;
+      if (later.action == Action::kPushFlags) return false;
+      if (later.flags.writes_all && later.action != Action::kShiftByCl) return true;
+    }
+    if (later.d.gprs_written & used) return false;
+  }
+  return false;
+}
+
+void Writer::remake_flags(int step) {
+  if (step < 0) return;
+  const unsigned kept = std::exchange(index_, unsigned(step));
+  const Where where = where_;
+  const Repair repair = repair_;
+  same_instruction(opcode_of(this->step().d));
+  where_ = Where::kHost;
+  repair_ = Repair::kNone;
+  save_flags();
+  where_ = where;
+  repair_ = repair;
+  index_ = kept;
 }
 
 void Writer::clobbered() {
@@ -73,6 +114,7 @@ void Writer::flags_written(const FlagEffect& effect) {
     return;
   }
   where_ = Where::kHost;
+  flag_step_ = effect.writes_all ? int(index_) : -1;
   if (effect.writes_all || effect.reads_carry_alone) repair_ = effect.repair;
 }
 

@@ -3,8 +3,8 @@
 
 namespace pollux::cpu::translate {
 
-void Writer::effective_address(const decode::Decoded& d, Reg to) {
-  Address a{kNoReg, i32(d.displacement)};
+void Writer::effective_address(const decode::Decoded& d, Reg to, i32 extra) {
+  Address a{kNoReg, i32(d.displacement) + extra};
   const bool narrow = d.address_size == 4;
   if (d.base == decode::kRipRegister) {
     a_->load(to, frame(offsetof(Frame, page)));
@@ -28,19 +28,25 @@ void Writer::effective_address(const decode::Decoded& d, Reg to) {
   }
 }
 
-void Writer::linear_address(const decode::Decoded& d) {
-  effective_address(d, kAddressReg);
+void Writer::linear_address(const decode::Decoded& d, i32 extra) {
+  effective_address(d, kAddressReg, extra);
   if (d.segment != x86::kFs && d.segment != x86::kGs) return;
   const i32 base = d.segment == x86::kFs ? layout_.fs_base : layout_.gs_base;
   a_->op({.code = 0x03, .wide = true}, kAddressReg, Address{kFrameReg, base});
 }
 
 // mmu/tlb.h says what an entry is. The index is bits 12-25 of the address, scaled to the 16 bytes of an entry.
-void Writer::look_up(unsigned size, bool write, bool aligned) {
+void Writer::look_up(const Access& access, unsigned size, bool write) {
   static_assert(sizeof(mmu::TlbEntry) == 16 && memory::kPageShift == 12);
+  const bool group = access.kind == Access::Kind::kFirst;
+  const bool aligned = access.aligned && !group;
+  if (group) size = access.span;
   const i32 table = layout_.tables[view_][write];
-  SlowPath slow{.retry = a_->at(), .access = size | (write ? kWriteAccess : 0) | (aligned ? kAlignedAccess : 0) | view_ << kViewShift,
-                .step = index_};
+  SlowPath slow{.retry = a_->at(),
+                .access = size | (write ? kWriteAccess : 0) | (aligned ? kAlignedAccess : 0) |
+                          (group ? kGroupAccess : 0) | view_ << kViewShift,
+                .step = index_,
+                .flag_step = remade()};
   a_->mov32(kScratch, kAddressReg);
   a_->shift(5, kScratch, 8, false);
   a_->arithmetic(4, kScratch, (mmu::kTlbEntries - 1) << 4, false);
@@ -54,37 +60,52 @@ void Writer::look_up(unsigned size, bool write, bool aligned) {
     slow.from = a_->jump_if(kNbe);
   }
   a_->op({.code = 0x03, .wide = true}, kAddressReg, Address{kFrameReg, table + 8, kScratch});
+  if (group) a_->store(frame(offsetof(Frame, groups) + access.group * 8), kAddressReg);
   slow_paths_.push_back(slow);
 }
 
 void Writer::operand_address() {
   const decode::Decoded& d = step().d;
+  const Access& access = step().operand;
+  operand_ = {kAddressReg};
+  if (access.kind != Access::Kind::kAlone) operand_.displacement = access.offset;
+  if (access.kind == Access::Kind::kMember) {
+    a_->load(kAddressReg, frame(offsetof(Frame, groups) + access.group * 8));
+    check_alignment(access);
+    return;
+  }
   flags_before_clobber();
-  linear_address(d);
-  unsigned size = 0;
-  bool write = false;
+  linear_address(d, -i32(operand_.displacement));
   for (unsigned k = 0; k < d.operand_count; ++k) {
-    if (d.operands[k].kind != decode::OperandKind::kMemory) continue;
-    size = d.operands[k].bits / 8;
-    write = d.operands[k].written;
+    if (d.operands[k].kind == decode::OperandKind::kMemory) look_up(access, d.operands[k].bits / 8, d.operands[k].written);
   }
-  bool aligned = size == 16;
-  switch (d.mnemonic) {
-    case ZYDIS_MNEMONIC_MOVUPS:
-    case ZYDIS_MNEMONIC_MOVUPD:
-    case ZYDIS_MNEMONIC_MOVDQU:
-    case ZYDIS_MNEMONIC_LDDQU:
-    case ZYDIS_MNEMONIC_PCMPESTRI:
-    case ZYDIS_MNEMONIC_PCMPESTRM:
-    case ZYDIS_MNEMONIC_PCMPISTRI:
-    case ZYDIS_MNEMONIC_PCMPISTRM:
-      aligned = false;
-      break;
-    default:
-      break;
-  }
-  look_up(size, write, aligned);
   clobbered();
+  check_alignment(access);
+}
+
+// Page and host page are aligned alike.
+void Writer::check_alignment(const Access& access) {
+  if (!access.check_alignment) return;
+  flags_before_clobber();
+  a_->lea(kScratch, operand_);
+  a_->op({.code = 0xf7}, 0, kScratch);  // test
+  a_->immediate(15, 4);
+  early_exit(a_->jump_if(kNz));
+  clobbered();
+}
+
+Address Writer::stack_address(Reg base, i32 displacement, bool write) {
+  const Access& access = step().stack;
+  const i32 offset = access.kind == Access::Kind::kAlone ? 0 : access.offset;
+  if (access.kind == Access::Kind::kMember) {
+    a_->load(kAddressReg, frame(offsetof(Frame, groups) + access.group * 8));
+    return {kAddressReg, offset};
+  }
+  flags_before_clobber();
+  a_->lea(kAddressReg, {base, displacement - offset});
+  look_up(access, 8, write);
+  clobbered();
+  return {kAddressReg, offset};
 }
 
 }  // namespace pollux::cpu::translate

@@ -13,11 +13,6 @@ using decode::Place;
 
 bool is_high_byte(const Operand& o) { return o.kind == OperandKind::kGpr && o.number >= 16; }
 
-Opcode opcode_of(const decode::Decoded& d) {
-  return {.code = d.opcode, .map = d.encoding.map, .wide = d.encoding.wide, .prefix66 = d.encoding.prefix66,
-          .repeat = d.encoding.repeat};
-}
-
 // SETcc and CMOVcc carry the condition in the opcode's low bits.
 std::optional<Condition> condition_of(const decode::Decoded& d) {
   const bool conditional = d.encoding.map == 1 && ((d.opcode & 0xf0) == 0x40 || (d.opcode & 0xf0) == 0x90);
@@ -26,6 +21,11 @@ std::optional<Condition> condition_of(const decode::Decoded& d) {
 }
 
 }  // namespace
+
+Opcode Writer::opcode_of(const decode::Decoded& d) {
+  return {.code = d.opcode, .map = d.encoding.map, .wide = d.encoding.wide, .prefix66 = d.encoding.prefix66,
+          .repeat = d.encoding.repeat};
+}
 
 void Writer::write_same() {
   const Step& s = step();
@@ -40,7 +40,7 @@ void Writer::write_same() {
   flags_written(s.flags);
 }
 
-// kAddressReg holds the host address of a memory operand; kScratch and, without one, kAddressReg stand for guest
+// operand_ names a memory operand, by kAddressReg; kScratch and, without one, kAddressReg stand for guest
 // registers that are in memory.
 void Writer::same_instruction(Opcode o) {
   const decode::Decoded& d = step().d;
@@ -92,7 +92,7 @@ void Writer::same_instruction(Opcode o) {
   } else if (!d.encoding.has_modrm) {
     a_->op_plain(o);
   } else if (d.has_memory) {
-    a_->op(o, reg, Address{kAddressReg});
+    a_->op(o, reg, operand_);
   } else {
     a_->op(o, reg, rm);
   }

@@ -74,7 +74,7 @@ void Writer::write_scan() {
   if (s.d.has_memory) {
     operand_address();
     result = kScratch;
-    a_->op(o, result, Address{kAddressReg});
+    a_->op(o, result, operand_);
   } else {
     Reg from = kHostOf[s.d.operands[1].number];
     if (from == kInMemory) a_->load(from = kScratch, guest(s.d.operands[1].number));
@@ -99,9 +99,9 @@ void Writer::write_exchange() {
   const bool byte = other.bits == 8;
   Opcode o{.code = u8(byte ? 0x8a : 0x8b), .wide = d.encoding.wide, .prefix66 = d.encoding.prefix66,
            .byte_register = byte};
-  a_->op(o, kScratch, Address{kAddressReg});
+  a_->op(o, kScratch, operand_);
   o.code = byte ? 0x88 : 0x89;
-  a_->op(o, reg, Address{kAddressReg});
+  a_->op(o, reg, operand_);
   o.code = byte ? 0x8a : 0x8b;
   a_->op(o, reg, kScratch);
 }
@@ -110,10 +110,11 @@ void Writer::write_exchange() {
 void Writer::write_divide() {
   const Step& s = step();
   const bool wide = s.d.encoding.wide;
-  const auto give_up = [&](Condition c) { early_exits_.push_back({a_->jump_if(c), index_}); };
+  const auto give_up = [&](Condition c) { early_exit(a_->jump_if(c)); };
   if (s.d.has_memory) {
     operand_address();
-    a_->op({.code = 0x8b, .wide = wide}, kScratch, Address{kAddressReg});
+    flags_before_clobber();
+    a_->op({.code = 0x8b, .wide = wide}, kScratch, operand_);
   } else {
     flags_before_clobber();
     load_guest(kScratch, s.d.operands[0].number);

@@ -1,63 +1,72 @@
 // PUSH, POP, LEAVE. The host's r11 is the guest's stack pointer.
 #include "cpu/translate/writer.h"
+#include "x86/flags.h"
 
 namespace pollux::cpu::translate {
 
 void Writer::write_push() {
   const decode::Decoded& d = step().d;
   const decode::Operand& from = d.operands[0];
-  if (from.kind == decode::OperandKind::kMemory) {
+  const bool memory = from.kind == decode::OperandKind::kMemory;
+  if (memory) {
     operand_address();
-    a_->load(kAddressReg, Address{kAddressReg});
+    a_->load(kAddressReg, operand_);
     a_->store(frame(offsetof(Frame, value)), kAddressReg);
   }
-  flags_before_clobber();
-  a_->lea(kAddressReg, {kGuestRsp, -8});
-  look_up(8, true);
-  clobbered();
+  const Address to = stack_address(kGuestRsp, -8, true);
   if (from.kind == decode::OperandKind::kImmediate) {
-    a_->op({.code = 0xc7, .wide = true}, 0, Address{kAddressReg});
+    a_->op({.code = 0xc7, .wide = true}, 0, to);
     a_->immediate(d.immediate, 4);
-  } else if (from.kind == decode::OperandKind::kMemory) {
-    a_->load(kScratch, frame(offsetof(Frame, value)));
-    a_->store({kAddressReg}, kScratch);
-  } else if (kHostOf[from.number] == kInMemory) {
-    a_->load(kScratch, guest(from.number));
-    a_->store({kAddressReg}, kScratch);
+  } else if (memory || kHostOf[from.number] == kInMemory) {
+    a_->load(kScratch, memory ? frame(offsetof(Frame, value)) : guest(from.number));
+    a_->store(to, kScratch);
   } else {
-    a_->store({kAddressReg}, kHostOf[from.number]);
+    a_->store(to, kHostOf[from.number]);
   }
+  a_->lea(kGuestRsp, {kGuestRsp, -8});
+}
+
+// RFLAGS from its two parts: the arithmetic flags in memory, and the rest.
+void Writer::write_push_flags() {
+  flags_before_clobber();
+  const Address arithmetic{kFrameReg, layout_.arithmetic};
+  a_->op({.code = 0xb6, .map = 1}, kScratch, arithmetic);  // movzx: OF as 0 or 1
+  a_->shift(4, kScratch, 11, false);
+  a_->op({.code = 0x0a}, kScratch, Address{kFrameReg, layout_.arithmetic + 1});  // or byte: the others
+  a_->load32(kAddressReg, {kFrameReg, layout_.rflags});
+  a_->arithmetic(4, kAddressReg, ~i32(x86::kArithmeticFlags | x86::kRf | x86::kVm), false);
+  a_->op({.code = 0x0b}, kScratch, kAddressReg);           // or
+  a_->store(frame(offsetof(Frame, value)), kScratch);
+  clobbered();
+  const Address to = stack_address(kGuestRsp, -8, true);
+  a_->load(kScratch, frame(offsetof(Frame, value)));
+  a_->store(to, kScratch);
   a_->lea(kGuestRsp, {kGuestRsp, -8});
 }
 
 void Writer::write_pop() {
   const unsigned to = step().d.operands[0].number;
-  flags_before_clobber();
-  a_->mov(kAddressReg, kGuestRsp);
-  look_up(8, false);
-  clobbered();
+  const Address from = stack_address(kGuestRsp, 0, false);
   if (kHostOf[to] == kInMemory) {
-    a_->load(kScratch, {kAddressReg});
+    a_->load(kScratch, from);
     a_->store(guest(to), kScratch);
   } else {
-    a_->load(kHostOf[to], {kAddressReg});
+    a_->load(kHostOf[to], from);
   }
   if (to != x86::kRsp) a_->lea(kGuestRsp, {kGuestRsp, 8});
 }
 
 void Writer::write_leave() {
-  flags_before_clobber();
-  a_->mov(kAddressReg, kRbpReg);
-  look_up(8, false);
-  clobbered();
+  const Address from = stack_address(kRbpReg, 0, false);
   a_->lea(kGuestRsp, {kRbpReg, 8});
-  a_->load(kRbpReg, {kAddressReg});
+  a_->load(kRbpReg, from);
 }
 
 void Writer::push_return() {
+  const Address to = stack_address(kGuestRsp, -8, true);
   a_->load(kScratch, frame(offsetof(Frame, page)));
   a_->lea(kScratch, {kScratch, step().end()});
-  a_->store({kAddressReg}, kScratch);
+  a_->store(to, kScratch);
   a_->lea(kGuestRsp, {kGuestRsp, -8});
 }
 

@@ -1,0 +1,208 @@
+#include "cpu/translate/access_plan.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <vector>
+
+#include "cpu/translate/trace_reader.h"
+#include "x86/state.h"
+
+namespace pollux::cpu::translate {
+
+namespace {
+
+using decode::Decoded;
+using decode::OperandKind;
+
+// A register's content: an unknown number and a known distance from it.
+struct Value {
+  u32 id = 0;
+  i64 offset = 0;
+};
+
+struct Place {
+  u32 base = 0, index = 0;
+  u8 scale = 0, segment = 0;
+  bool operator==(const Place&) const = default;
+};
+
+struct Group {
+  Place place;
+  bool write = false;
+  i64 low = 0, high = 0;
+  std::vector<Access*> members;
+  std::vector<i64> offsets;  // of the members
+};
+
+class Planner {
+ public:
+  explicit Planner(std::span<Step> steps) : steps_(steps) {
+    for (Value& value : values_) value = fresh();
+  }
+
+  void plan() {
+    for (Step& step : steps_) {
+      read_operand(step);
+      use_stack(step);
+      follow(step);
+    }
+    u8 slots = 0;
+    for (Group& group : groups_) {
+      if (group.members.size() < 2 || slots == kGroups) continue;
+      finish(group, slots++);
+    }
+  }
+
+ private:
+  Value fresh() { return {next_id_++, 0}; }
+
+  void read_operand(Step& step) {
+    const Decoded& d = step.d;
+    if (!d.has_memory || d.address_size != 8) return;
+    if (step.action == Action::kNothing || step.action == Action::kLea) return;
+    Place place;
+    i64 offset = d.displacement;
+    if (d.base == decode::kRipRegister) {
+      place.base = kPageId;
+      offset += step.end();
+    } else if (d.base != decode::kNoRegister) {
+      place.base = values_[d.base].id;
+      offset += values_[d.base].offset;
+    }
+    if (d.index != decode::kNoRegister) {
+      place.index = values_[d.index].id;
+      place.scale = d.scale;
+      offset += i64(u64(values_[d.index].offset) << d.scale);
+    }
+    if (d.segment == x86::kFs || d.segment == x86::kGs) place.segment = d.segment;
+    for (unsigned k = 0; k < d.operand_count; ++k) {
+      const decode::Operand& operand = d.operands[k];
+      if (operand.kind == OperandKind::kMemory) add(step.operand, place, offset, operand.bits / 8, operand.written);
+    }
+  }
+
+  void use_stack(Step& step) {
+    Value at = values_[x86::kRsp];
+    bool write = true;
+    switch (step.action) {
+      case Action::kPush:
+      case Action::kPushFlags:
+      case Action::kCall:
+      case Action::kCallIndirect: at.offset -= 8; break;
+      case Action::kPop:
+      case Action::kReturn: write = false; break;
+      case Action::kLeave: at = values_[x86::kRbp], write = false; break;
+      default: return;
+    }
+    Place place;
+    place.base = at.id;
+    add(step.stack, place, at.offset, 8, write);
+  }
+
+  void add(Access& access, const Place& place, i64 at, unsigned size, bool write) {
+    for (Group& group : groups_) {
+      if (group.place != place || (write && !group.write)) continue;
+      const i64 low = std::min(group.low, at), high = std::max(group.high, at + size);
+      if (high - low > kMaxSpan) continue;
+      group.low = low;
+      group.high = high;
+      group.members.push_back(&access);
+      group.offsets.push_back(at);
+      return;
+    }
+    Group& group = groups_.emplace_back();
+    group.place = place;
+    group.write = write;
+    group.low = at;
+    group.high = at + size;
+    group.members.push_back(&access);
+    group.offsets.push_back(at);
+  }
+
+  void finish(Group& group, u8 slot) {
+    std::optional<i64> known;  // an offset that is aligned
+    for (std::size_t n = 0; n < group.members.size(); ++n) {
+      Access& access = *group.members[n];
+      if (access.aligned) {
+        access.check_alignment = !known || (*known - group.offsets[n]) % 16 != 0;
+        known = group.offsets[n];
+      }
+      access.kind = n == 0 ? Access::Kind::kFirst : Access::Kind::kMember;
+      access.group = slot;
+      access.offset = u16(group.offsets[n] - group.low);
+      access.span = u16(group.high - group.low);
+    }
+  }
+
+  // What the step does to the registers.
+  void follow(const Step& step) {
+    const Decoded& d = step.d;
+    Value& rsp = values_[x86::kRsp];
+    switch (step.action) {
+      case Action::kPush:
+      case Action::kPushFlags:
+      case Action::kCall:
+      case Action::kCallIndirect: rsp.offset -= 8; return;
+      case Action::kPop:
+        rsp.offset += 8;
+        values_[d.operands[0].number] = fresh();
+        return;
+      case Action::kLeave:
+        rsp = values_[x86::kRbp];
+        rsp.offset += 8;
+        values_[x86::kRbp] = fresh();
+        return;
+      default: break;
+    }
+    if (const auto moved = computed(step)) {
+      values_[d.operands[0].number] = *moved;
+      return;
+    }
+    for (unsigned n = 0; n < 16; ++n) {
+      if (d.gprs_written >> n & 1) values_[n] = fresh();
+    }
+  }
+
+  // The value of a 64-bit destination that follows from known ones.
+  std::optional<Value> computed(const Step& step) const {
+    const Decoded& d = step.d;
+    const decode::Operand& to = d.operands[0];
+    if (to.kind != OperandKind::kGpr || to.bits != 64) return std::nullopt;
+    Value value = values_[to.number];
+    const bool immediate = d.operands[1].kind == OperandKind::kImmediate;
+    switch (d.mnemonic) {
+      case ZYDIS_MNEMONIC_ADD:
+        if (!immediate) return std::nullopt;
+        value.offset += i64(d.immediate);
+        return value;
+      case ZYDIS_MNEMONIC_SUB:
+        if (!immediate) return std::nullopt;
+        value.offset -= i64(d.immediate);
+        return value;
+      case ZYDIS_MNEMONIC_INC: ++value.offset; return value;
+      case ZYDIS_MNEMONIC_DEC: --value.offset; return value;
+      case ZYDIS_MNEMONIC_MOV:
+        if (d.operands[1].kind != OperandKind::kGpr) return std::nullopt;
+        return values_[d.operands[1].number];
+      case ZYDIS_MNEMONIC_LEA:
+        if (d.address_size != 8 || d.index != decode::kNoRegister || d.base == decode::kNoRegister) return std::nullopt;
+        value = d.base == decode::kRipRegister ? Value{kPageId, step.end()} : values_[d.base];
+        value.offset += d.displacement;
+        return value;
+      default: return std::nullopt;
+    }
+  }
+
+  static constexpr u32 kPageId = 1;
+  std::span<Step> steps_;
+  u32 next_id_ = 2;
+  std::array<Value, 16> values_;
+  std::vector<Group> groups_;
+};
+
+}  // namespace
+
+void plan_accesses(std::span<Step> steps) { Planner(steps).plan(); }
+
+}  // namespace pollux::cpu::translate

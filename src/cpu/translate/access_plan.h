@@ -1,0 +1,35 @@
+// Which memory accesses of a trace share one look-up of the TLB.
+//
+// Accesses through the same registers (a frame, a structure, a stack, a stream in an unrolled loop) lie close together.
+// The first of such a group looks up the whole range that the group touches and keeps the host's address; the others
+// go there without a look-up, without touching flags and without a possible exit. When the range crosses a page, the
+// trace goes on as a separate translation without groups.
+//
+// Sound because within a trace only slow paths can change what the TLB says, and they leave the trace when they take
+// rights away (Translator::fill_table). A read may use the look-up of a write before it, not the other way round.
+#pragma once
+
+#include <span>
+
+#include "base/integers.h"
+
+namespace pollux::cpu::translate {
+
+struct Step;
+
+struct Access {
+  enum class Kind : u8 { kAlone, kFirst, kMember };
+  Kind kind = Kind::kAlone;
+  u8 group = 0;
+  bool aligned = false;          // it must be, to 16 bytes
+  bool check_alignment = false;  // kFirst, kMember: and is not known to be
+  u16 offset = 0;                // from the range's start
+  u16 span = 0;                  // kFirst: the range's bytes
+};
+
+inline constexpr unsigned kGroups = 8;         // of a trace, at most
+inline constexpr unsigned kMaxSpan = 256;
+
+void plan_accesses(std::span<Step> steps);
+
+}  // namespace pollux::cpu::translate
