@@ -136,7 +136,7 @@ Block* Interpreter::build(u64 linear, u64 physical, std::byte* host) {
     }
   };
 
-  while (!ended && block.count < Block::kMaxInstructions) {
+  while (!ended && block.count < most_in_block_) {
     decode::Decoded d;
     ByteSpan bytes;
     if (host) {

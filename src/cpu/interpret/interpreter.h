@@ -34,8 +34,9 @@ struct GuestFault {
   x86::Fault fault;
 };
 
-// How far advance() goes: to the position, or at most over one instruction (with its repetitions) or one event.
-enum class Advance : u8 { kAll, kOneInstruction };
+// How far advance() goes: to the position, or at most over one block, one instruction (with its repetitions), or one
+// event.
+enum class Advance : u8 { kAll, kOneBlock, kOneInstruction };
 
 class Interpreter final : public Cpu, public mmu::CodeObserver {
  public:
@@ -373,6 +374,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   bool linkable_ = false;      // the block that ran last may be followed by a link
   Block* last_block_ = nullptr;
   u64 last_rip_ = 0;           // where it began
+  unsigned most_in_block_ = Block::kMaxInstructions;  // of blocks that are built now
   u64 budget_ = 0;             // instructions that may retire in this execution of the block
   u64 deliveries_ = 0;         // since an instruction last retired
   u64 generation_ = 0;         // of the jump cache

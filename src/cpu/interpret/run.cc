@@ -118,7 +118,7 @@ StopReason Interpreter::advance(u64 until, Advance how) {
         shutdown_ = false;
         return StopReason::kShutdown;
       }
-      if (how == Advance::kOneInstruction) return StopReason::kPosition;
+      if (how != Advance::kAll) return StopReason::kPosition;
     }
   }
 }
@@ -147,7 +147,8 @@ void Interpreter::take_fault(const x86::Fault& first) {
 }
 
 StopReason Interpreter::loop(Advance how) {
-  const unsigned instructions = how == Advance::kAll ? Block::kMaxInstructions : 1;
+  const unsigned instructions = how == Advance::kOneInstruction ? 1 : Block::kMaxInstructions;
+  most_in_block_ = instructions;
   for (;;) {
     if (attention_ & kStop) [[unlikely]] {
       attention_ &= ~u32{kStop};
@@ -157,7 +158,7 @@ StopReason Interpreter::loop(Advance how) {
     u64 most = until_ - position_;
     if (attention_) [[unlikely]] {
       if (deliver_pending()) {
-        if (how == Advance::kOneInstruction) return StopReason::kPosition;
+        if (how != Advance::kAll) return StopReason::kPosition;
         continue;
       }
       if (r_.state.halted) return StopReason::kHalted;
@@ -183,7 +184,7 @@ StopReason Interpreter::loop(Advance how) {
       }
     }
     execute(block, most, instructions);
-    if (how == Advance::kOneInstruction) return StopReason::kPosition;
+    if (how != Advance::kAll) return StopReason::kPosition;
   }
 }
 

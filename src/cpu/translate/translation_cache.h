@@ -22,30 +22,38 @@ class TranslationCache {
   explicit TranslationCache(CodeRegion region);
 
   Translation* find(u64 physical, u32 mode) {
-    const auto known = by_key_.find(key(physical, mode));
-    return known == by_key_.end() ? nullptr : known->second;
+    Translation* const latest = latest_[slot(physical, mode)];
+    if (latest && latest->physical == physical && latest->mode == mode && !latest->dropped) return latest;
+    return find_in_page(physical, mode);
   }
   Translation& add(u64 physical, u32 mode);
   // False: the page had none.
   bool drop_page(u64 physical_page);
 
-  Assembler& assembler() { return assembler_; }
+  // The region's two parts: what usually runs, and what seldom does.
+  Assembler& hot() { return hot_; }
+  Assembler& cold() { return cold_; }
   i64 executable() const { return i64(region_.execute - region_.write); }
   std::vector<Exit>& exits() { return exits_; }
-  // Whatever is written from here on is dropped by flush().
-  void keep_so_far() { first_ = assembler_.at(); }
+  // What is hot so far stays through flush().
+  void keep_so_far() { first_ = hot_.at(); }
   // Forgets everything; no translation may run.
   void flush();
-  u64 code_bytes() const { return u64(assembler_.at() - region_.write); }
+  u64 code_bytes() const { return u64(hot_.at() - region_.write) + u64(cold_.at() - middle()); }
 
  private:
-  static u64 key(u64 physical, u32 mode) { return physical << 16 | mode; }
+  u8* middle() const { return region_.write + region_.size / 2; }
+  static constexpr unsigned kSlots = 1 << 15;
+  static unsigned slot(u64 physical, u32 mode) {
+    return unsigned((physical ^ physical >> 14 ^ u64(mode) * 0x9e5) & (kSlots - 1));
+  }
+  Translation* find_in_page(u64 physical, u32 mode);
 
   CodeRegion region_;
-  Assembler assembler_;
+  Assembler hot_, cold_;
   u8* first_ = nullptr;
   std::deque<Translation> translations_;
-  std::unordered_map<u64, Translation*> by_key_;
+  std::vector<Translation*> latest_;  // of a hash
   std::unordered_map<u64, std::vector<Translation*>> by_page_;
   std::vector<Exit> exits_;
 };

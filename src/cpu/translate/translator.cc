@@ -40,7 +40,7 @@ std::unique_ptr<Cpu> make_translator(memory::GuestMemory& memory, Bus& bus, Code
 
 Translator::Translator(memory::GuestMemory& memory, Bus& bus, CodeRegion region)
     : interpreter_(memory, bus), layout_(layout_of(frame_, interpreter_)), cache_(std::move(region)), memory_(memory) {
-  thunks_ = write_thunks(cache_.assembler(), cache_.executable(), layout_);
+  thunks_ = write_thunks(cache_.hot(), cache_.executable(), layout_);
   cache_.keep_so_far();
   frame_.fill = &Translator::fill;
   frame_.owner = this;
@@ -56,26 +56,27 @@ StopReason Translator::run(door::Position until) {
 }
 
 StopReason Translator::loop(u64 until) {
+  using interpret::Advance;
   const Exit* jump = nullptr;  // it led here, and may be linked to what is found
   for (;;) {
     const Exit* const linkable = std::exchange(jump, nullptr);
     const u64 left = until - position().value;
     const bool to_the_end = left <= kMargin;
+    Advance how = to_the_end ? Advance::kAll : Advance::kOneInstruction;
     if (!to_the_end && !interpreter_.wants_turn() && may_translate()) {
       const u64 flushes = counters_.flushes;
       const u64 rip = interpreter_.s().rip;
-      Translation* next = linkable && linkable->kind == ExitKind::kSeparate ? find_separate(rip) : find(rip);
+      Translation* next = linkable && linkable->kind == ExitKind::kSeparate ? find_separate(rip) : find(rip, how);
       if (next && linkable && flushes == counters_.flushes) link(*linkable, *next);
       if (next && next->steps) {
         const Exit& exit = enter(*next, until);
         if (exit.kind == ExitKind::kLink || exit.kind == ExitKind::kSeparate) jump = &exit;
         if (jump || exit.kind == ExitKind::kJump) continue;
-        if (exit.kind == ExitKind::kBudget) return interpreter_.advance(until, interpret::Advance::kAll);
+        if (exit.kind == ExitKind::kBudget) return interpreter_.advance(until, Advance::kAll);
       }
     }
     ++counters_.interpreted_steps;
-    using interpret::Advance;
-    const StopReason reason = interpreter_.advance(until, to_the_end ? Advance::kAll : Advance::kOneInstruction);
+    const StopReason reason = interpreter_.advance(until, how);
     if (reason != StopReason::kPosition || position().value >= until) return reason;
   }
 }
@@ -88,13 +89,18 @@ u32 Translator::mode() const { return interpreter_.mode_bits() | u32(interpreter
 
 u64 Translator::context() const { return interpreter_.context() | u64(interpreter_.view()) << 62; }
 
-Translation* Translator::find(u64 rip) {
+Translation* Translator::find(u64 rip, interpret::Advance& how) {
   JumpEntry& jump = frame_.jumps[jump_index(rip)];
   const u64 here = context();
   if (jump.linear == rip && jump.context == here) return jump.translation;
   const auto code = fetch(rip);
   if (!code) return nullptr;
-  Translation& found = translation(*code, mode());
+  Translation* known = cache_.find(code->physical.value, mode());
+  if (!known && is_cold(code->physical.value)) {
+    how = interpret::Advance::kOneBlock;
+    return nullptr;
+  }
+  Translation& found = known ? *known : translation(*code, mode());
   jump = {rip, here, found.memory_entry, &found};
   return &found;
 }
@@ -102,6 +108,13 @@ Translation* Translator::find(u64 rip) {
 Translation* Translator::find_separate(u64 rip) {
   const auto code = fetch(rip);
   return code ? &translation(*code, mode() | kSeparateMode) : nullptr;
+}
+
+bool Translator::is_cold(u64 physical) {
+  u8& wanted = wanted_[(physical ^ physical >> 16) & (wanted_.size() - 1)];
+  if (wanted == kWantedOften) return false;
+  ++wanted;
+  return true;
 }
 
 // Nothing: executing there faults, or it is not in RAM.
@@ -118,7 +131,7 @@ Translation& Translator::translation(const mmu::Translation& code, u32 mode) {
   const u64 physical = code.physical.value;
   const u64 offset = physical & memory::kPageMask;
   if (Translation* known = cache_.find(physical, mode)) return *known;
-  if (cache_.assembler().room() < 2 * Writer::kRoom) {
+  if (cache_.hot().room() < Writer::kRoom || cache_.cold().room() < Writer::kRoom) {
     cache_.flush();
     frame_.jumps = {};
     ++counters_.flushes;
@@ -128,7 +141,7 @@ Translation& Translator::translation(const mmu::Translation& code, u32 mode) {
   interpreter_.mmu().watch_code(memory::PhysAddr(physical - offset));
   Translation& made = cache_.add(physical, mode);
   Writer writer(layout_, thunks_, interpreter_.view(), cache_.exits());
-  writer.write(cache_.assembler(), cache_.executable(), trace, made);
+  writer.write(cache_.hot(), cache_.cold(), cache_.executable(), trace, made);
   return made;
 }
 

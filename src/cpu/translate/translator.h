@@ -53,9 +53,12 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   bool may_translate() const;
   u32 mode() const;
   u64 context() const;
-  Translation* find(u64 rip);
+  // nullptr: executing at rip faults, or is for the interpreter; how then says how far.
+  Translation* find(u64 rip, interpret::Advance& how);
   Translation* find_separate(u64 rip);
   std::optional<mmu::Translation> fetch(u64 rip);
+  // Code is interpreted until it was wanted often enough.
+  bool is_cold(u64 physical);
   Translation& translation(const mmu::Translation& code, u32 mode);
   const Exit& enter(const Translation& translation, u64 until);
   void link(const Exit& exit, const Translation& to);
@@ -74,6 +77,8 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   TranslationCache cache_;
   Thunks thunks_;
   memory::GuestMemory& memory_;
+  static constexpr unsigned kWantedOften = 8;
+  std::array<u8, 1 << 16> wanted_{};  // times, by a hash of the physical address
   u64 drops_ = 0;          // pages of translations dropped
   Counters counters_;
 };

@@ -2,9 +2,10 @@
 
 namespace pollux::cpu::translate {
 
-void Writer::write(Assembler& a, i64 executable, const Trace& trace, Translation& out) {
-  POLLUX_CHECK(a.room() >= kRoom, "a trace is only written where it fits");
-  a_ = &a;
+void Writer::write(Assembler& hot, Assembler& cold, i64 executable, const Trace& trace, Translation& out) {
+  POLLUX_CHECK(hot.room() >= kRoom && cold.room() >= kRoom, "a trace is only written where it fits");
+  a_ = hot_ = &hot;
+  cold_ = &cold;
   trace_ = &trace;
   out_ = &out;
   out.steps = count();
@@ -13,17 +14,19 @@ void Writer::write(Assembler& a, i64 executable, const Trace& trace, Translation
   flag_step_ = -1;
   edges_.clear();
   if (trace.steps.empty()) {
-    out.host_entry = a.at() + executable;
+    a_ = cold_;
+    out.host_entry = a_->at() + executable;
     where_ = Where::kHost;
     repair_ = Repair::kNone;
     save_flags();
-    out.memory_entry = a.at() + executable;
+    out.memory_entry = a_->at() + executable;
     exit(ExitKind::kInterpret, trace.end, 0);
     return;
   }
   entry();
   for (; index_ < count(); ++index_) write_step(index_);
   write_end();
+  a_ = cold_;
   write_stubs();
   out.host_entry += executable;
   out.memory_entry += executable;

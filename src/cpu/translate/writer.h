@@ -27,11 +27,12 @@ class Writer {
   Writer(const Layout& layout, const Thunks& thunks, mmu::View view, std::vector<Exit>& exits)
       : layout_(layout), thunks_(thunks), view_(unsigned(view)), exits_(exits) {}
 
-  // Bytes that a trace needs at most.
+  // Bytes that a trace needs at most, in each of the two.
   static constexpr u64 kRoom = 64 << 10;
 
-  // Writes at a. executable: the distance from written to executable addresses. Fills the entries of out.
-  void write(Assembler& a, i64 executable, const Trace& trace, Translation& out);
+  // Writes what usually runs to hot, what seldom does to cold. executable: the distance from written to executable
+  // addresses. Fills the entries of out.
+  void write(Assembler& hot, Assembler& cold, i64 executable, const Trace& trace, Translation& out);
 
  private:
   // kRemade: nowhere, but an exit can make them again from registers (flag_step_).
@@ -85,7 +86,7 @@ class Writer {
   Condition host_condition(Condition c);
 
   // writer_memory.cc
-  void effective_address(const decode::Decoded& d, Reg to, i32 extra = 0);
+  void effective_address(const decode::Decoded& d, Reg to, i32 extra, bool narrow);  // narrow: of 32 bits
   void linear_address(const decode::Decoded& d, i32 extra);  // to kAddressReg
   void look_up(const Access& access, unsigned size, bool write);  // kAddressReg: linear, becomes host
   void operand_address();            // operand_ becomes the host's name of the step's memory operand
@@ -135,7 +136,9 @@ class Writer {
   unsigned view_;
   std::vector<Exit>& exits_;
 
-  Assembler* a_ = nullptr;
+  Assembler* a_ = nullptr;           // where the next instruction goes
+  Assembler* hot_ = nullptr;
+  Assembler* cold_ = nullptr;
   const Trace* trace_ = nullptr;
   Translation* out_ = nullptr;
   unsigned index_ = 0;

@@ -48,10 +48,12 @@ void Writer::go_to(i64 target, unsigned from) {
     a_->store(frame(offsetof(Frame, budget)), kAddressReg);
   }
   u8* const jump = a_->jump();
+  Assembler* const here = std::exchange(a_, cold_);
   a_->link_here(jump);
   const bool host_flags = where_ == Where::kHost;
   save_flags();
   exit(ExitKind::kLink, u16(target), 0, jump, host_flags);
+  a_ = here;
 }
 
 void Writer::jump_to_page(i64 target, ExitKind miss, u16 miss_offset, unsigned miss_give_back) {

@@ -3,9 +3,8 @@
 
 namespace pollux::cpu::translate {
 
-void Writer::effective_address(const decode::Decoded& d, Reg to, i32 extra) {
+void Writer::effective_address(const decode::Decoded& d, Reg to, i32 extra, bool narrow) {
   Address a{kNoReg, i32(d.displacement) + extra};
-  const bool narrow = d.address_size == 4;
   if (d.base == decode::kRipRegister) {
     a_->load(to, frame(offsetof(Frame, page)));
     a.base = to;
@@ -29,7 +28,7 @@ void Writer::effective_address(const decode::Decoded& d, Reg to, i32 extra) {
 }
 
 void Writer::linear_address(const decode::Decoded& d, i32 extra) {
-  effective_address(d, kAddressReg, extra);
+  effective_address(d, kAddressReg, extra, d.address_size == 4);
   if (d.segment != x86::kFs && d.segment != x86::kGs) return;
   const i32 base = d.segment == x86::kFs ? layout_.fs_base : layout_.gs_base;
   a_->op({.code = 0x03, .wide = true}, kAddressReg, Address{kFrameReg, base});

@@ -10,13 +10,15 @@ void Writer::write_lea() {
   const decode::Decoded& d = step().d;
   const Operand& to = d.operands[0];
   const Reg host = kHostOf[to.number];
-  const bool direct = to.bits == 64 && host != kInMemory && d.base != decode::kRipRegister;
+  // A 32-bit sum is the low half of a 64-bit one.
+  const bool narrow = to.bits == 32 || d.address_size == 4;
+  const bool direct = to.bits >= 32 && host != kInMemory && d.base != decode::kRipRegister;
   if (direct && (d.base == decode::kNoRegister || kHostOf[d.base] != kInMemory) &&
       (d.index == decode::kNoRegister || kHostOf[d.index] != kInMemory)) {
-    effective_address(d, host);
+    effective_address(d, host, 0, narrow);
     return;
   }
-  effective_address(d, kAddressReg);
+  effective_address(d, kAddressReg, 0, narrow);
   if (to.bits == 16) {
     if (host == kInMemory) {
       a_->op({.code = 0x89, .prefix66 = true}, kAddressReg, guest(to.number));
@@ -25,7 +27,6 @@ void Writer::write_lea() {
     }
     return;
   }
-  if (to.bits == 32) a_->mov32(kAddressReg, kAddressReg);
   store_guest(to.number, kAddressReg);
 }
 
