@@ -50,6 +50,7 @@ struct RunOptions {
   MachineOptions machine;
   std::string engine = "interpret";
   std::string record;   // log file; empty: none
+  u32 mark_ms = 50;     // virtual time between marks while the machine runs
   std::string console;  // empty: the terminal; "unix:PATH"; "none"
   PairOptions pair;     // peer empty: not protected
   bool json = false;

@@ -73,7 +73,8 @@ Result<Report> run_primary(const RunOptions& options) {
   if (options.sandbox) {
     if (auto confined = host::confine(); !confined) return pass(confined);
   }
-  session::LiveSession session(**machine, (*journal)->world(), **journal, (*journal)->tune({}));
+  session::LiveOptions live{.mark_interval_ns = u64{options.mark_ms} * 1'000'000};
+  session::LiveSession session(**machine, (*journal)->world(), **journal, (*journal)->tune(live));
   session::RunReport run;
   if (auto on = session.power_on(); !on) {
     run.error = on.error();

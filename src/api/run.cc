@@ -18,6 +18,7 @@ namespace {
 session::LiveOptions live_options(const RunOptions& options) {
   session::LiveOptions live;
   live.clock = options.machine.clock == ClockKind::kVirtual ? session::ClockMode::kVirtual : session::ClockMode::kHost;
+  live.mark_interval_ns = u64{options.mark_ms} * 1'000'000;
   return live;
 }
 

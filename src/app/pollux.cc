@@ -82,6 +82,8 @@ struct RunCommand {
     command->add_option("--clock", shaped.clock, "host, or virtual (a run without outside input repeats exactly)")
         ->check(CLI::IsMember({"host", "virtual"}));
     command->add_option("--record", options.record, "write every input to this log, for pollux replay");
+    command->add_option("--mark-ms", options.mark_ms, "the guest's time from one mark of its digest to the next (50)")
+        ->check(CLI::Range(1, 3'600'000));
     command->add_option("--backup", options.pair.peer, "HOST:PORT of a waiting pollux backup");
     add_machine_ends(*command, options, shaped);
     add_pair_options(*command, options.pair);
@@ -111,6 +113,7 @@ struct RunCommand {
     take(file.machine.append, options.machine.append, defaults.machine.append);
     take(file.engine, options.engine, defaults.engine);
     take(file.record, options.record, defaults.record);
+    take(file.mark_ms, options.mark_ms, defaults.mark_ms);
     take(file.console, options.console, defaults.console);
     take(file.pair.peer, options.pair.peer, defaults.pair.peer);
     take(file.pair.arbiter_dir, options.pair.arbiter_dir, defaults.pair.arbiter_dir);

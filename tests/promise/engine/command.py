@@ -8,7 +8,7 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
-from . import chart, prepare, rows, table
+from . import chart, own, prepare, rows, table
 from .native import Native
 from .runner import Runner
 from .targets import MEMORY_MIB, QEMU_CPU, Pollux, Qemu
@@ -29,8 +29,8 @@ def parse(words):
     parser.add_argument("row", nargs="*", help="rows or groups to run (--list names them); all by default")
     parser.add_argument("--list", action="store_true", help="name the rows and end")
     parser.add_argument("--runs", type=int, default=5, help="runs of each row, of which the median counts (5)")
-    parser.add_argument("--quick", action="store_true", help="one run of each row at its own size, without the engine's"
-                        " own rows: for development")
+    parser.add_argument("--quick", action="store_true", help="one run of each row at its own size, and of the engine's own"
+                        " rows only those that are named: for development")
     parser.add_argument("--targets", default="native,pollux,qemu", help="which of native,pollux,qemu to run")
     parser.add_argument("--seconds", type=float, default=1.0, help="a row's size is sought such that it takes about this"
                         " long under Pollux (1)")
@@ -91,20 +91,29 @@ def make_setup():
 
 
 def measure(options):
-    chosen, notes = rows.chosen(options.row), list(NOTES)
+    own_rows = [name for name in own.NAMES if name in options.row or (not options.row and not options.quick)]
+    row_names = [name for name in options.row if name not in own.NAMES]
+    chosen = [] if options.row and not row_names else rows.chosen(row_names, own.NAMES)
+    notes = list(NOTES)
     setup = make_setup()
     targets, native_runs_image = make_targets(options, setup, notes)
     seconds = None if options.quick or options.scale else options.seconds
-    runner = Runner(targets, 1 if options.quick else options.runs, seconds, options.scale or 1.0, options.limit)
+    runs = 1 if options.quick else options.runs
+    runner = Runner(targets, runs, seconds, options.scale or 1.0, options.limit)
+    engine = {}
     try:
-        results = {row.name: runner.run(row, native_runs_image) for row in chosen}
+        results = {row.name: runner.run(row, native_runs_image) for row in chosen if isinstance(row, rows.Row)}
+        if "memory" in own_rows and "pollux" in runner.running:
+            engine |= own.memory(runner)
+        results |= {row.name: runner.run(row) for row in chosen if isinstance(row, rows.Boot)}
     finally:
         runner.close()
+    engine |= own.measure(own_rows, setup, options, runs, seconds)
     about = {"pollux": version(options.pollux)}
     if "qemu" in targets:
         about["qemu"] = version(Qemu.program)
-    return {"host": host(), "programs": about, "engine_option": options.engine, "runs": runner.runs, "rows": results,
-            "geometric_mean": table.means(results), "engine": {}, "notes": notes}
+    return {"host": host(), "programs": about, "engine_option": options.engine, "runs": runs, "rows": results,
+            "geometric_mean": table.means(results), "engine": engine, "notes": notes}
 
 
 def main(words):
@@ -112,6 +121,8 @@ def main(words):
     if options.list:
         for row in rows.ROWS:
             print(f"{row.group:12} {row.name}")
+        for name in own.NAMES:
+            print(f"{'engine':12} {name}")
         return 0
     try:
         results = measure(options)
@@ -128,4 +139,5 @@ def main(words):
     if options.svg:
         with open(options.svg, "w") as file:
             file.write(chart.render(results))
-    return 1 if any(row["failed"] for row in results["rows"].values()) else 0
+    failed = any(row["failed"] for row in results["rows"].values())
+    return 1 if failed or any(str(value).startswith("FAILED") for value in results["engine"].values()) else 0

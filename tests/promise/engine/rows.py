@@ -46,7 +46,7 @@ ROWS = [
     Row("sieve", "processor", "$B/sieve {n}", 25),
     Row("recursion", "processor", "$B/recursion {n}", 200),
     Row("indirect-calls", "processor", "$B/indirect_calls {n}", 5_000),
-    Row("pointer-chase", "memory", "$B/pointer_chase {n}", 10_000),
+    Row("pointer-chase", "memory", "$B/pointer_chase {n}", 4_000),
     Row("random-loads", "memory", "$B/random_loads {n}", 3_000),
     Row("memcpy", "memory", "$B/memcpy {n}", 400),
     Row("system-calls", "kernel", "$B/system_calls {n}", 200),
@@ -75,12 +75,13 @@ ROWS = [
 ]
 
 
-def chosen(names):
-    """The rows with these names, or of these groups; all without any. An unknown name is an error that names the rest."""
+def chosen(names, others=()):
+    """The rows with these names, or of these groups; all without any. An unknown name is an error that names the rest,
+    and `others`."""
     if not names:
         return ROWS
     known = {row.name for row in ROWS} | {row.group for row in ROWS}
     for name in names:
         if name not in known:
-            raise ValueError(f"there is no row or group '{name}'; there are {', '.join(row.name for row in ROWS)}")
+            raise ValueError(f"there is no row or group '{name}'; there are {', '.join([*(row.name for row in ROWS), *others])}")
     return [row for row in ROWS if row.name in names or row.group in names]
