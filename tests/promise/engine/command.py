@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -118,6 +119,7 @@ def measure(options):
 
 def main(words):
     options = parse(words)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no machine outlives the bench
     if options.list:
         for row in rows.ROWS:
             print(f"{row.group:12} {row.name}")

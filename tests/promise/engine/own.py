@@ -97,7 +97,7 @@ def replay(setup, options, runs):
     for _ in range(runs):
         target = Pollux(setup, os.path.abspath(options.pollux), options.engine, ["--record", "bench.log"])
         try:
-            target.start(max(options.limit, 600))
+            target.start(max(options.limit, 900))
             for row in rows.chosen(SAMPLE):
                 if row.prepare:
                     target.console.command(row.prepare.replace("{n}", str(row.size)), options.limit)

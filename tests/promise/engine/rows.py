@@ -40,7 +40,7 @@ SQL = ("create table t(a integer primary key, b text, c integer);"
        " select count(*) from t x join t y on x.c = y.a;")
 
 ROWS = [
-    Row("integer", "processor", "$B/integer {n}", 700),
+    Row("integer", "processor", "$B/integer {n}", 1_000),
     Row("n-body", "processor", "$B/nbody {n}", 150_000),
     Row("matrix", "processor", "$B/matrix {n}", 150),
     Row("sieve", "processor", "$B/sieve {n}", 25),

@@ -7,10 +7,6 @@ from .console import Failed, Silent
 from .rows import Boot
 
 
-class Stopped(Exception):
-    """A target that cannot be started any more."""
-
-
 class Runner:
     """Rows on targets (by name), each started when it is first needed and again after it fell silent.
 
@@ -20,21 +16,30 @@ class Runner:
     def __init__(self, targets, runs, seconds, scale, limit_s, progress=sys.stderr):
         self.targets, self.runs, self.seconds, self.scale, self.limit_s = targets, runs, seconds, scale, limit_s
         self.progress = progress
-        self.running, self.prepared = set(), {}
+        self.running, self.prepared, self.never_started = set(), {}, {}
 
     def say(self, text):
         print(f"bench: {text}", file=self.progress, flush=True)
+
+    @property
+    def boot_limit_s(self):
+        return max(self.limit_s, 900)
 
     # ---- one target ----
 
     def _start(self, name):
         if name in self.running:
             return
+        if name in self.never_started:
+            raise Silent(self.never_started[name])
         self.say(f"starting {name}")
         try:
-            self.targets[name].start(max(self.limit_s, 600))
+            self.targets[name].start(self.boot_limit_s)
         except Silent as silent:
-            raise Silent(f"did not start: {silent}; {self.targets[name].output()[-500:].strip()}") from None
+            why = f"did not start: {silent}; the program printed: {self.targets[name].output()[-500:].strip()}"
+            self.never_started[name] = why  # the other rows need not wait for it again
+            self.targets[name].close()
+            raise Silent(why) from None
         self.running.add(name)
         self.prepared[name] = None
 
@@ -127,7 +132,7 @@ class Runner:
                 target = self.targets[name]
                 try:
                     target.boot(boot.append)
-                    result["times"][name].append(target.console.text_time(boot.until, max(self.limit_s, 600))
+                    result["times"][name].append(target.console.text_time(boot.until, self.boot_limit_s)
                                                  - target.started)
                 except Silent as wrong:
                     result["failed"][name] = str(wrong)
