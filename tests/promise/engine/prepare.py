@@ -25,8 +25,15 @@ def say(text):
     print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
-def run(*words, **options):
-    done = subprocess.run(words, capture_output=True, text=True, **options)
+PACKAGES = {"debugfs": "e2fsprogs", "mke2fs": "e2fsprogs", "gcc": "gcc libc6-dev libssl-dev"}
+
+
+def run(*words):
+    environment = {**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"}  # where users do not look
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, env=environment)
+    except FileNotFoundError:
+        raise Missing(f"{words[0]} is not installed: apt-get install {PACKAGES.get(words[0], words[0])}") from None
     if done.returncode:
         raise Missing(f"'{' '.join(words)}' failed: {done.stderr.strip()[-800:]}")
     return done.stdout
