@@ -70,6 +70,11 @@ def memory(runner):
         return {"memory beyond the guest's, MiB, after these rows": f"unknown ({refused.strerror})"}
 
 
+def turn_by_turn(times, others):
+    """The median of the ratios of neighbours in time, which a drift of the host's speed disturbs least."""
+    return statistics.median(time / other for time, other in zip(times, others))
+
+
 def recording(setup, options, runs, seconds):
     """Three guests by turns: plain, recorded, and without marks."""
     def guest(*arguments):
@@ -83,8 +88,8 @@ def recording(setup, options, runs, seconds):
             result = runner.run(row)
             if result["failed"]:
                 raise Failed(f"{row.name}: {result['failed']}")
-            ratios["recorded"].append(result["median"]["recorded"] / result["median"]["plain"])
-            ratios["marked"].append(result["median"]["plain"] / result["median"]["unmarked"])
+            ratios["recorded"].append(turn_by_turn(result["times"]["recorded"], result["times"]["plain"]))
+            ratios["marked"].append(turn_by_turn(result["times"]["plain"], result["times"]["unmarked"]))
     finally:
         runner.close()
     return {"time with recording / without": geometric_mean(ratios["recorded"]),
