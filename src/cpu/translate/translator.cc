@@ -1,5 +1,7 @@
 #include "cpu/translate/translator.h"
 
+#include <optional>
+
 #include "cpu/interpret/mode.h"
 #include "cpu/translate/make_translator.h"
 
@@ -57,9 +59,9 @@ StopReason Translator::run(door::Position until) {
 
 StopReason Translator::loop(u64 until) {
   using interpret::Advance;
-  const Exit* jump = nullptr;  // it led here, and may be linked to what is found
+  std::optional<Exit> jump;  // it led here, and may be linked to what is found
   for (;;) {
-    const Exit* const linkable = std::exchange(jump, nullptr);
+    const std::optional<Exit> linkable = std::exchange(jump, std::nullopt);
     const u64 left = until - position().value;
     const bool to_the_end = left <= kMargin;
     Advance how = to_the_end ? Advance::kAll : Advance::kOneInstruction;
@@ -70,7 +72,7 @@ StopReason Translator::loop(u64 until) {
       if (next && linkable && flushes == counters_.flushes) link(*linkable, *next);
       if (next && next->steps) {
         const Exit& exit = enter(*next, until);
-        if (exit.kind == ExitKind::kLink || exit.kind == ExitKind::kSeparate) jump = &exit;
+        if (exit.kind == ExitKind::kLink || exit.kind == ExitKind::kSeparate) jump = exit;
         if (jump || exit.kind == ExitKind::kJump) continue;
         if (exit.kind == ExitKind::kBudget) return interpreter_.advance(until, Advance::kAll);
       }
