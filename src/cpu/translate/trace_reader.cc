@@ -104,7 +104,6 @@ Action integer_action(const Decoded& d) {
     case ZYDIS_MNEMONIC_MUL:
     case ZYDIS_MNEMONIC_IMUL:
     case ZYDIS_MNEMONIC_XADD:
-    case ZYDIS_MNEMONIC_CMPXCHG:
     case ZYDIS_MNEMONIC_CMPXCHG8B:
     case ZYDIS_MNEMONIC_CMPXCHG16B:
     case ZYDIS_MNEMONIC_POPCNT:
@@ -159,6 +158,9 @@ Action integer_action(const Decoded& d) {
     case ZYDIS_MNEMONIC_BSF:
     case ZYDIS_MNEMONIC_BSR:
       return d.operand_size >= 4 ? Action::kScan : Action::kInterpret;
+    case ZYDIS_MNEMONIC_CMPXCHG:
+      // AH beside memory changes places with AL, which is what it compares with.
+      return d.has_memory && is_high_byte(d.operands[1]) ? Action::kInterpret : Action::kSame;
     case ZYDIS_MNEMONIC_XCHG:
       return d.has_memory && !is_high_byte(d.operands[0]) && !is_high_byte(d.operands[1]) ? Action::kExchange
                                                                                           : Action::kSame;
