@@ -1,5 +1,9 @@
 #include "guest.h"
 
+#include "base/check.h"
+#include "cpu/interpret/make_interpreter.h"
+#include "host/code_memory.h"
+
 namespace pollux::test {
 
 using memory::PhysAddr;
@@ -12,7 +16,9 @@ constexpr u64 kPml4 = 0x1000, kPdpt = 0x2000, kPd = 0x3000, kPtCode = 0x4000, kP
               kCodeFrame = 0x10000, kDataFrame = 0x11000, kReadOnlyFrame = 0x13000;
 // The supervisor's pages 0 to 0xffff appear here, where no random address is.
 constexpr u64 kSupervisor = 0x3140'0000;
-constexpr u64 kPresent = 1, kWrite = 2, kUser = 4;
+constexpr u64 kPresent = 1, kWrite = 2, kUser = 4, kNoExecute = u64{1} << 63;
+
+constexpr u8 kHalt = 0xf4;
 
 // As Linux has them, so that what an instruction sees of selectors is the same.
 constexpr u16 kKernelCode = 0x08, kKernelData = 0x10, kUserCode32 = 0x23, kUserData = 0x2b, kUserCode64 = 0x33,
@@ -25,7 +31,17 @@ u64 data_frame(u64 address) { return kDataFrame + (address - kData); }
 
 }  // namespace
 
-Guest::Guest() : memory_(memory::heap_region(1 << 20)), cpu_(memory_, bus_) {
+Guest::Guest(Engine engine) : memory_(memory::heap_region(1 << 20)) {
+  if (engine == Engine::kTranslate) {
+    const auto code = host::map_code_memory(1 << 20);  // little, so that it is flushed often
+    POLLUX_CHECK(code, "no memory for translated code");
+    auto translator = std::make_unique<cpu::translate::Translator>(
+        memory_, bus_, cpu::translate::CodeRegion{code->write, code->execute, code->size, code->owner});
+    translator_ = translator.get();
+    cpu_ = std::move(translator);
+  } else {
+    cpu_ = cpu::interpret::make_interpreter(memory_, bus_);
+  }
   build_memory();
   build_state();
 }
@@ -40,9 +56,9 @@ void Guest::build_memory() {
   entry(kPd, kData >> 21, kPtData | kTable);
   entry(kPd, kReadOnly >> 21, kPtReadOnly | kTable);
   entry(kPtCode, kCodePage >> 12 & 511, kCodeFrame | kPresent | kUser);
-  entry(kPtData, 0, kDataFrame | kTable);
-  entry(kPtData, 1, (kDataFrame + 0x1000) | kTable);
-  entry(kPtReadOnly, kReadOnly >> 12 & 511, kReadOnlyFrame | kPresent | kUser);
+  entry(kPtData, 0, kDataFrame | kTable | kNoExecute);
+  entry(kPtData, 1, (kDataFrame + 0x1000) | kTable | kNoExecute);
+  entry(kPtReadOnly, kReadOnly >> 12 & 511, kReadOnlyFrame | kPresent | kUser | kNoExecute);
   for (u64 page = 0; page < 16; ++page) entry(kPtLow, page, page << 12 | kPresent | kWrite);
 
   entry(kGdt, kKernelCode >> 3, descriptor(kCode64Attributes));
@@ -55,11 +71,11 @@ void Guest::build_memory() {
     entry(kIdt, 2 * vector,
           (handler & 0xffff) | u64(kKernelCode) << 16 | u64(0x8e00) << 32 | (handler >> 16 & 0xffff) << 48);
     entry(kIdt, 2 * vector + 1, 0);
-    memory_.store(PhysAddr(handler - kSupervisor), u8(0xf4));
+    memory_.store(PhysAddr(handler - kSupervisor), kHalt);
   }
   memory_.store(PhysAddr(kTss + 4), kSupervisor + kStackTop);
   std::array<u8, 4096> filled;
-  filled.fill(0xf4);
+  filled.fill(kHalt);
   memory_.store(PhysAddr(kCodeFrame), filled);
 }
 
@@ -83,8 +99,11 @@ void Guest::build_state() {
 void Guest::load(const Input& in) {
   memory_.store(PhysAddr(data_frame(kWindow)), in.window);
   memory_.store(PhysAddr(data_frame(kEdge)), in.edge);
-  memory_.store(PhysAddr(kCodeFrame + (kCodeAt & 4095)), in.code);
-  x86::State& s = cpu_.state();
+  std::array<u8, 16> code;
+  code.fill(kHalt);
+  std::copy_n(in.code.begin(), in.length, code.begin());
+  memory_.store(PhysAddr(kCodeFrame + (kCodeAt & 4095)), code);
+  x86::State& s = cpu_->state();
   s = base_;
   const bool wide = in.code_bits == 64;
   s.segment[x86::kCs] = {wide ? kUserCode64 : kUserCode32, u16((wide ? kCode64Attributes : kCode32Attributes) | kDpl3),
@@ -101,36 +120,60 @@ void Guest::load(const Input& in) {
   for (unsigned n = 0; n < 8; ++n) {
     s.x87.registers[((fx.status >> 11) + n) & 7] = {fx.st[n].low, u16(fx.st[n].high), {}};
   }
-  cpu_.state_changed();
+  cpu_->state_changed();
 }
 
 void Guest::run(const Input& in, Output& out) {
+  if (translator_ && run_translated(in, out)) return;
   load(in);
-  const cpu::StopReason reason = cpu_.run(cpu_.position() + 1);
-  x86::State& s = cpu_.state();
+  const cpu::StopReason reason = cpu_->run(cpu_->position() + 1);
+  take_state(out);
+  if (reason == cpu::StopReason::kShutdown) {
+    out.vector = kShutdown;
+  } else if (cpu_->state().rip - kSupervisor - kHandlers < 0x1000) {
+    take_exception(out);
+  }
+}
+
+// False: more than the instruction has run.
+bool Guest::run_translated(const Input& in, Output& out) {
+  load(in);
+  const u64 before = cpu_->position().value, counted = translator_->counters().translated_instructions;
+  if (cpu_->run(cpu_->position() + 1000) != cpu::StopReason::kHalted) return false;
+  const u64 retired = cpu_->position().value - before - 1;  // the handler's HLT is one
+  if (retired > 1) return false;
+  translated_ += translator_->counters().translated_instructions - counted;
+  take_state(out);
+  take_exception(out);
+  if (retired == 1) out.vector = -1, out.error = 0;
+  return true;
+}
+
+void Guest::take_exception(Output& out) {
+  const x86::State& s = cpu_->state();
+  out.vector = i32((s.rip - kSupervisor - kHandlers) / 16);
+  u64 frame = s.gpr[x86::kRsp] - kSupervisor;
+  const auto pop = [&] {
+    u64 value = 0;
+    memory_.load(PhysAddr(frame), value);
+    frame += 8;
+    return value;
+  };
+  if (x86::has_error_code(x86::Exception(out.vector))) out.error = u32(pop());
+  out.state.rip = pop();
+  pop();
+  out.state.rflags = pop();
+  out.state.gpr[x86::kRsp] = pop();
+}
+
+void Guest::take_state(Output& out) {
+  const x86::State& s = cpu_->state();
   out.state.gpr = s.gpr;
   out.state.rip = s.rip;
   out.state.rflags = s.rflags;
   out.vector = -1;
   out.error = 0;
   out.address = s.cr2;
-  if (reason == cpu::StopReason::kShutdown) {
-    out.vector = kShutdown;
-  } else if (s.rip - kSupervisor - kHandlers < 0x1000) {
-    out.vector = i32((s.rip - kSupervisor - kHandlers) / 16);
-    u64 frame = s.gpr[x86::kRsp] - kSupervisor;
-    const auto pop = [&] {
-      u64 value = 0;
-      memory_.load(PhysAddr(frame), value);
-      frame += 8;
-      return value;
-    };
-    if (x86::has_error_code(x86::Exception(out.vector))) out.error = u32(pop());
-    out.state.rip = pop();
-    pop();
-    out.state.rflags = pop();
-    out.state.gpr[x86::kRsp] = pop();
-  }
   Fx& fx = out.state.fx;
   fx = {};
   for (unsigned n = 0; n < 16; ++n) fx.xmm[n] = {s.xmm[n].low, s.xmm[n].high};

@@ -1,4 +1,4 @@
-// The oracle test of the interpreter: see README.md.
+// The oracle test of the engines: see README.md.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -20,13 +20,14 @@ struct Options {
   u64 only_case = ~u64(0);
   unsigned code_bits = 0;  // 0: both
   std::string form;
+  Guest::Engine engine = Guest::Engine::kInterpret;
   unsigned show = 5;       // failures described in full
   bool list = false;
 };
 
 class Run {
  public:
-  explicit Run(const Options& options) : options_(options) {}
+  explicit Run(const Options& options) : options_(options), guest_(options.engine) {}
 
   void with(unsigned code_bits, u64 cases) {
     const Generator generator(code_bits);
@@ -46,6 +47,7 @@ class Run {
       return;
     }
     if (rows.empty()) return;
+    const u64 before = guest_.translated(), passed = passed_;
     for (u64 number = 0; number < cases;) {
       const auto inputs = native_.inputs();
       unsigned count = 0;
@@ -64,6 +66,9 @@ class Run {
         check(generator.catalogue().rows[inputs[n].row], inputs[n], theirs[n], ours_[n], numbers_[n]);
       }
     }
+    if (options_.engine == Guest::Engine::kTranslate && code_bits == 64) {
+      note_translated(guest_.translated() - before, passed_ - passed);
+    }
   }
 
   int report() const {
@@ -74,6 +79,15 @@ class Run {
   }
 
  private:
+  // Faults and what the translator leaves to the interpreter are the rest.
+  void note_translated(u64 translated, u64 all) {
+    std::printf("executed as translated code: %lu of %lu\n", translated, all);
+    if (options_.form.empty() && all > 10000 && translated < all / 2) {
+      std::printf("too few: this tests the interpreter\n");
+      ++failed_;
+    }
+  }
+
   void check(const Row& row, const Input& in, const Output& theirs, const Output& ours, u64 number) {
     if (theirs.vector == Native::kLost) {
       std::printf("lost: %s case %lu\n", row.name.c_str(), number);
@@ -89,8 +103,9 @@ class Run {
     const std::string kind = std::to_string(in.code_bits) + "-bit " + row.name + ": " + names.substr(0, 60);
     if (failures_[kind]++ == 0 && shown_ < options_.show) {
       ++shown_;
-      std::printf("%s  again: instruction_test --bits %u --seed %lu --case %lu%s%s%s\n\n",
-                  describe(row, in, theirs, ours).c_str(), in.code_bits, options_.seed, number,
+      std::printf("%s  again: instruction_test%s --bits %u --seed %lu --case %lu%s%s%s\n\n",
+                  describe(row, in, theirs, ours).c_str(),
+                  options_.engine == Guest::Engine::kTranslate ? " --engine translate" : "", in.code_bits, options_.seed, number,
                   options_.form.empty() ? "" : " --form '", options_.form.c_str(), options_.form.empty() ? "" : "'");
     }
   }
@@ -117,6 +132,8 @@ bool parse(int count, char** words, Options& options) {
     if (word == "--cases") options.cases = std::strtoull(value, nullptr, 0);
     else if (word == "--seed") options.seed = std::strtoull(value, nullptr, 0);
     else if (word == "--case") options.only_case = std::strtoull(value, nullptr, 0);
+    else if (word == "--engine" && value == std::string("translate")) options.engine = Guest::Engine::kTranslate;
+    else if (word == "--engine" && value == std::string("interpret")) options.engine = Guest::Engine::kInterpret;
     else if (word == "--form") options.form = value;
     else if (word == "--bits") options.code_bits = unsigned(std::strtoul(value, nullptr, 0));
     else if (word == "--show") options.show = unsigned(std::strtoul(value, nullptr, 0));
@@ -134,7 +151,7 @@ int main(int count, char** words) {
   if (!parse(count, words, options)) {
     std::fprintf(stderr,
                  "usage: instruction_test [--cases N] [--seed S] [--form FORM] [--bits 64|32] [--case N] [--show N]\n"
-                 "                        [--list]\n");
+                 "                        [--engine interpret|translate] [--list]\n");
     return 2;
   }
   std::printf("seed %lu\n", options.seed);
