@@ -216,9 +216,10 @@ DecodeStatus decode(CodeSize code_size, ByteSpan bytes, Decoded& out) {
   // F3 90 is PAUSE only while it names no other register: with REX.B it exchanges r8 and rAX like 90.
   if (z.mnemonic == ZYDIS_MNEMONIC_PAUSE && z.raw.rex.B) {
     out.mnemonic = ZYDIS_MNEMONIC_XCHG;
-    out.operands[0] = {OperandKind::kGpr, x86::kR8, z.operand_width};
-    out.operands[1] = {OperandKind::kGpr, x86::kRax, z.operand_width};
+    out.operands[0] = {OperandKind::kGpr, x86::kR8, z.operand_width, Place::kOpcode, true, true};
+    out.operands[1] = {OperandKind::kGpr, x86::kRax, z.operand_width, Place::kImplied, true, true};
     out.operand_count = 2;
+    out.encoding.repeat = 0;
   }
   return DecodeStatus::kOk;
 }
