@@ -57,6 +57,8 @@ Action vector_action(const Decoded& d, const interpret::Binding& row, u32 mode) 
     case ZYDIS_MNEMONIC_MASKMOVDQU:
     case ZYDIS_MNEMONIC_MOVDQ2Q:
     case ZYDIS_MNEMONIC_MOVQ2DQ:
+    case ZYDIS_MNEMONIC_CVTPI2PS:  // makes the x87 registers MMX ones, also with an operand in memory
+    case ZYDIS_MNEMONIC_CVTPI2PD:
       return Action::kInterpret;
     default:
       return Action::kSame;
