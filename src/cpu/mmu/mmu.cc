@@ -138,6 +138,8 @@ void Mmu::watch_code(memory::PhysAddr page) {
   memory_.watch(page);
 }
 
+bool Mmu::code_watched(memory::PhysAddr page) const { return page_kind_[page_number(page)] & kCode; }
+
 void Mmu::forget_kind(u64 page, u8 kind) {
   page_kind_[page] &= u8(~kind);
   if (!page_kind_[page]) memory_.unwatch(memory_.page_address(page));

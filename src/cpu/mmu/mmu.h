@@ -63,6 +63,9 @@ class Mmu final : public memory::WriteObserver {
   // Translates one byte address; on success the page may be entered into the TLB. False: fault is filled (#PF).
   // The address must be canonical.
   bool translate(u64 linear, Access access, View view, Translation& out, x86::Fault& fault);
+  // For an engine that would then decode the running instruction again: the same, but false, with nothing changed, also
+  // where A or D bits would be set in a page with watched code.
+  bool translate_beside_code(u64 linear, Access access, View view, Translation& out);
 
   // The TLB's answer, if it has one: the host address of linear. Reads and writes only.
   std::byte* probe(u64 linear, Access access, View view) const {
@@ -111,7 +114,11 @@ class Mmu final : public memory::WriteObserver {
   bool walk(Walk& w) const;
   bool step(Walk& w, u64 table, unsigned level, unsigned index_bits, unsigned entry_size, bool may_be_large) const;
   bool permitted(Walk& w) const;
+  static u64 wanted_entry(const Walk& w, unsigned step);
+  bool commit_writes_code(const Walk& w) const;
+  bool code_watched(memory::PhysAddr page) const;
   void commit(Walk& w);
+  void finish(Walk& w, Translation& out);
   void fill(const Walk& w, Access access);
   void fill_data(View view, bool write, u64 page, std::byte* host);
   void clear_slot(unsigned view, bool write, unsigned index);

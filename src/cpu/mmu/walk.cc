@@ -111,12 +111,24 @@ bool Mmu::permitted(Walk& w) const {
   return allowed;
 }
 
+// The entry of a step as commit() leaves it.
+u64 Mmu::wanted_entry(const Walk& w, unsigned step) {
+  const bool dirty = step + 1 == w.count && w.access == Access::kWrite;
+  return w.steps[step].entry | kAccessed | (dirty ? u64{kDirty} : 0);
+}
+
+bool Mmu::commit_writes_code(const Walk& w) const {
+  for (unsigned i = 0; i < w.count; ++i) {
+    if (wanted_entry(w, i) != w.steps[i].entry && code_watched(w.steps[i].at)) return true;
+  }
+  return false;
+}
+
 // Sets the accessed bits of all levels and, for a write, the dirty bit of the last.
 void Mmu::commit(Walk& w) {
   for (unsigned i = 0; i < w.count; ++i) {
     Walk::Step& step = w.steps[i];
-    u64 wanted = step.entry | kAccessed;
-    if (i + 1 == w.count && w.access == Access::kWrite) wanted |= kDirty;
+    const u64 wanted = wanted_entry(w, i);
     if (wanted != step.entry) {
       committing_ = true;
       memory_.note_write(step.at, step.entry_size);
@@ -146,13 +158,24 @@ bool Mmu::translate(u64 linear, Access access, View view, Translation& out, x86:
     if (access == Access::kFetch && tells_fetch) fault.error |= x86::kPfFetch;
     return false;
   }
+  finish(w, out);
+  return true;
+}
+
+bool Mmu::translate_beside_code(u64 linear, Access access, View view, Translation& out) {
+  Walk w{.linear = linear, .access = access, .view = view};
+  if (!walk(w) || !permitted(w) || commit_writes_code(w)) return false;
+  finish(w, out);
+  return true;
+}
+
+void Mmu::finish(Walk& w, Translation& out) {
   commit(w);
   out.physical = memory::PhysAddr(w.physical);
   std::byte* page = memory_.host_page(out.physical);
   w.host_page = page;
-  out.host = page ? page + (linear & memory::kPageMask) : nullptr;
-  fill(w, access);
-  return true;
+  out.host = page ? page + (w.linear & memory::kPageMask) : nullptr;
+  fill(w, w.access);
 }
 
 bool Mmu::load_pdptes(u64 cr3) {

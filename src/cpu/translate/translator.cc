@@ -182,17 +182,16 @@ Filled Translator::fill_table(u64 linear, u32 access) {
   const mmu::View view = mmu::View(access >> kViewShift);
   const mmu::Access kind = access & kWriteAccess ? mmu::Access::kWrite : mmu::Access::kRead;
   mmu::Translation t;
-  x86::Fault fault;
   mmu::Mmu& mmu = interpreter_.mmu();
-  const u64 drops = drops_, revoked = mmu.revocations();
-  if (!mmu.translate(linear, kind, view, t, fault) || !t.host) return Filled::kInterpret;
-  // The running trace may be code that was just written, or hold an address that it may no longer write to.
-  if (drops != drops_ || revoked != mmu.revocations()) return Filled::kInterpret;
+  const u64 revoked = mmu.revocations();
+  if (!mmu.translate_beside_code(linear, kind, view, t) || !t.host) return Filled::kInterpret;
+  // The running trace may hold an address that it may no longer write to.
+  if (revoked != mmu.revocations()) return Filled::kInterpret;
   return mmu.probe(linear, kind, view) ? Filled::kHit : Filled::kInterpret;
 }
 
 bool Translator::code_write(memory::PhysAddr from, u64) {
-  if (cache_.drop_page(from.value >> memory::kPageShift)) ++drops_;
+  cache_.drop_page(from.value >> memory::kPageShift);
   return true;
 }
 

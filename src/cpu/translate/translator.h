@@ -79,7 +79,6 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   memory::GuestMemory& memory_;
   static constexpr unsigned kWantedOften = 8;
   std::array<u8, 1 << 16> wanted_{};  // times, by a hash of the physical address
-  u64 drops_ = 0;          // pages of translations dropped
   Counters counters_;
 };
 
