@@ -2,6 +2,7 @@
 
 #include <Zydis/Zydis.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -88,12 +89,24 @@ bool flag_compare(int mnemonic) {
          mnemonic == ZYDIS_MNEMONIC_FUCOMIP;
 }
 
-bool compares_strings(const Row& row) {
-  switch (row.binding->mnemonic) {
-    case ZYDIS_MNEMONIC_CMPSB: case ZYDIS_MNEMONIC_CMPSW: case ZYDIS_MNEMONIC_CMPSQ: return true;
-    case ZYDIS_MNEMONIC_CMPSD: return row.binding->operands[0].kinds == 0;
+// CMPS with both operands in pages that are not there: the manual does not say which of them is read first. Here it is
+// [rsi]; some processors begin with [rdi].
+bool other_operand_of_cmps(int mnemonic, const Input& in, const Output& native, const Output& ours) {
+  u64 size = 0;
+  switch (mnemonic) {
+    case ZYDIS_MNEMONIC_CMPSB: size = 1; break;
+    case ZYDIS_MNEMONIC_CMPSW: size = 2; break;
+    case ZYDIS_MNEMONIC_CMPSD: size = 4; break;
+    case ZYDIS_MNEMONIC_CMPSQ: size = 8; break;
     default: return false;
   }
+  if (native.vector != 14 || ours.vector != 14 || in.operand != 0) return false;
+  // The registers at the fault name the iteration; a prefix may make the addresses narrower.
+  const bool narrow = std::find(in.code.begin(), in.code.begin() + in.length, 0x67) != in.code.begin() + in.length;
+  const u64 mask = in.code_bits == 64 ? (narrow ? 0xffff'ffff : ~u64(0)) : (narrow ? 0xffff : 0xffff'ffff);
+  const u64 into_source = ours.address - (ours.state.gpr[6] & mask);
+  const u64 into_destination = native.address - (native.state.gpr[7] & mask);
+  return into_source < size && into_destination < size;
 }
 
 // What the manual leaves open altogether: a 16-bit double shift by more than 16, and operands out of the range of
@@ -155,13 +168,7 @@ void forgive(const Row& row, const Input& in, const Output& native, Output& ours
     }
     if (large) ours.address = theirs.address;
   }
-  // CMPS with two operands that fault: which is looked at first is the maker's.
-  if (native.vector == 14 && compares_strings(row)) {
-    const auto at = [&](u64 pointer) { return native.address - pointer < 8; };
-    for (const u64 pointer : {in.state.gpr[6], in.state.gpr[7]}) {
-      if (at(pointer) || at(u32(pointer)) || at(u16(pointer))) ours.address = theirs.address;
-    }
-  }
+  if (other_operand_of_cmps(mnemonic, in, native, ours)) ours.address = theirs.address;
   // CVTPI2PS from memory: the manual makes the x87 registers MMX ones, some processors do not.
   const bool from_memory = mnemonic == ZYDIS_MNEMONIC_CVTPI2PS && in.operand != 0;
   // POPA that faults half-way may have written registers already.
