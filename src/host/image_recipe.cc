@@ -1,6 +1,7 @@
 #include "host/image_recipe.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "host/subprocess.h"
 
@@ -8,6 +9,7 @@ namespace pollux::host {
 
 namespace {
 
+constexpr const char* kScriptBegins = "pollux: the script begins";
 constexpr const char* kScriptFailed = "pollux: the script failed";
 
 // Before the kernel is installed, so that its initial RAM disk is made right the first time: only the drivers of our
@@ -36,6 +38,7 @@ std::string run_script(const std::string& text) {
   return "set -e\n"
          "printf %s " + shell_quote(text) + " > \"$1/tmp/pollux-script\"\n"
          "chmod 755 \"$1/tmp/pollux-script\"\n"
+         "echo '" + std::string(kScriptBegins) + "'\n"
          "chroot \"$1\" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 /tmp/pollux-script || {"
          " echo '" + std::string(kScriptFailed) + "'; exit 1; }\n"
          "rm -f \"$1/tmp/pollux-script\"\n";
@@ -54,6 +57,24 @@ std::string line_with(const std::string& output, const std::string& text) {
   const auto begin = output.rfind('\n', at);
   const auto from = begin == std::string::npos ? 0 : begin + 1;
   return output.substr(from, output.find('\n', at) - from);
+}
+
+// What a failed script said itself: between the two marks. Each mark is a line of its own; mmdebstrap also repeats the
+// text of the hook that writes them. Nothing: no script has failed.
+std::optional<std::string> said_by_script(const std::string& output) {
+  const auto end = output.find("\n" + std::string(kScriptFailed) + "\n");
+  if (end == std::string::npos) return {};
+  const std::string begins = "\n" + std::string(kScriptBegins) + "\n";
+  const auto begin = output.rfind(begins, end);
+  const auto from = begin == std::string::npos ? 0 : std::min(begin + begins.size(), end);
+  return output.substr(from, end - from);
+}
+
+// mmdebstrap's first error is the cause; those after it say that it gives up.
+std::string first_error(const std::string& output) {
+  const std::string text = "\n" + output;
+  const auto at = text.find("\nE: ");
+  return at == std::string::npos ? "" : text.substr(at + 1, text.find('\n', at + 1) - at - 1);
 }
 
 std::string last_line(const std::string& output) {
@@ -122,6 +143,9 @@ std::vector<std::string> file_system_command(const ImageRequest& request, const 
 
 Error explain_failure(const ImageRequest& request, const std::string& program, const std::string& output) {
   const auto environment = [](std::string sentence) { return Error{ErrorKind::kEnvironment, std::move(sentence)}; };
+  if (const auto said = said_by_script(output)) {
+    return environment("the script " + request.script + " failed inside the new system: " + last_line(*said));
+  }
   if (says(output, {"Could not allocate block", "Could not allocate inode", "too small to hold", "will not fit",
                     "ext2fs_write_dir_block: No space"}) ||
       (program == "mke2fs" && says(output, {"while populating file system"}) &&
@@ -140,15 +164,11 @@ Error explain_failure(const ImageRequest& request, const std::string& program, c
     return environment("the Debian mirror cannot be reached: check the network (and http_proxy, where one is needed)");
   if (says(output, {"E: invalid suite", "unknown suite", "is unknown"}) && says(output, {request.suite.c_str()}))
     return {ErrorKind::kUsage, "there is no Debian release named " + request.suite + ": check --suite"};
-  // As a line of its own: mmdebstrap also repeats the hook's text.
-  if (const auto at = output.find("\n" + std::string(kScriptFailed) + "\n"); at != std::string::npos) {
-    return environment("the script " + request.script + " failed inside the new system: " +
-                       last_line(output.substr(0, at)));
-  }
   if (says(output, {"newuidmap", "/etc/subuid", "unshare failed", "kernel.unprivileged_userns_clone"}))
     return environment("an image cannot be built without root on this host: install uidmap, give this user a line in "
                        "/etc/subuid and /etc/subgid, or build as root");
-  return environment(program + " failed: " + last_line(output));
+  const std::string error = first_error(output);
+  return environment(program + " failed: " + (error.empty() ? last_line(output) : error));
 }
 
 }  // namespace pollux::host

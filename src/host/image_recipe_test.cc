@@ -48,6 +48,15 @@ TEST(ImageRecipe, a_failure_is_explained_from_what_the_program_said) {
       {"mke2fs", "__populate_fs: Could not allocate block in ext2 filesystem while writing file\n", "--size"},
       {"mmdebstrap", "I: running sh -c '... echo pollux: the script failed; exit 1'\nhello\nsomething broke\n"
                      "pollux: the script failed\nE: setup failed: sh -c '... pollux: the script failed'\n", "something broke"},
+      {"mmdebstrap", "I: running sh -c 'set -e\nprintf \"Failed to fetch\" \npollux: the script begins' exec /x\n"
+                     "pollux: the script begins\nhello\nls: no such thing\npollux: the script failed\n"
+                     "E: setup failed: E: command failed: set -e\nprintf\nI: removing tempdir\nE: mmdebstrap failed to run\n",
+       "failed inside the new system: ls: no such thing"},
+      {"mmdebstrap", "I: running sh -c '...'\npollux: the script begins\npollux: the script failed\nE: mmdebstrap failed to run\n",
+       "failed inside the new system: it said nothing"},
+      {"mmdebstrap", "Errors were encountered while processing:\n x\nE: Sub-process /usr/bin/dpkg returned an error code (1)\n"
+                     "E: setup failed: E: apt-get failed\nI: removing tempdir\nE: mmdebstrap failed to run\n",
+       "mmdebstrap failed: E: Sub-process /usr/bin/dpkg"},
       {"mmdebstrap", "E: something else\nI: removing tempdir\n", "mmdebstrap failed: E: something else"},
   };
   for (const Said& said : cases)
