@@ -25,4 +25,8 @@ Result<Report> describe_log(const std::string& path, bool dump, bool json, std::
 // Makes a cluster key: 32 random bytes, readable by the owner alone. Refuses to overwrite.
 Result<void> make_key(const std::string& path);
 
+// Makes HOST.pem and HOST.key in the folder, signed by the authority there (ca.pem, ca.key), which is made first when
+// there is none. Refuses to overwrite.
+Result<void> make_certificate(const std::string& folder, const std::string& host);
+
 }  // namespace pollux::api

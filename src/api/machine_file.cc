@@ -32,6 +32,11 @@ class Reader {
     if (name == "backup") return text(name, value, options_.pair.peer);
     if (name == "arbiter") return text(name, value, options_.pair.arbiter_dir);
     if (name == "key") return text(name, value, options_.pair.key_file);
+    if (name == "cert") return text(name, value, options_.pair.certificate);
+    if (name == "cert-key") return text(name, value, options_.pair.certificate_key);
+    if (name == "ca") return text(name, value, options_.pair.authority);
+    if (name == "plain-text") return flag(name, value, options_.pair.plain_text);
+    if (name == "timeout-ms") return milliseconds(name, value, options_.pair.timeout_ms);
     if (name == "memory") return parsed(name, value, parse_size, [&](u64 bytes) { machine.memory_bytes = bytes; });
     if (name == "disk") {
       return each(name, value, parse_disk, [&](DiskOption disk) { machine.disks.push_back(std::move(disk)); });
@@ -57,6 +62,23 @@ class Reader {
     const auto* string = value.as_string();
     if (!string) return usage(place(path_, value.source()) + std::string(name) + " wants a text in quotes");
     into = string->get();
+    return {};
+  }
+
+  Result<void> flag(std::string_view name, const toml::node& value, bool& into) {
+    const auto* boolean = value.as_boolean();
+    if (!boolean) return usage(place(path_, value.source()) + std::string(name) + " is true or false");
+    into = boolean->get();
+    return {};
+  }
+
+  Result<void> milliseconds(std::string_view name, const toml::node& value, u32& into) {
+    const auto* number = value.as_integer();
+    if (!number || number->get() < kShortestTimeoutMs || number->get() > kLongestTimeoutMs) {
+      return usage(place(path_, value.source()) + std::string(name) + " is a number from " +
+                   std::to_string(kShortestTimeoutMs) + " to " + std::to_string(kLongestTimeoutMs));
+    }
+    into = u32(number->get());
     return {};
   }
 

@@ -28,9 +28,23 @@ TEST(MachineFile, SaysTheSameAsTheOptions) {
   EXPECT_EQ(options->pair.peer, "other:7000");
 }
 
+TEST(MachineFile, SaysHowAPairTrustsEachOther) {
+  const auto options = read_text(
+      "cert = 'a.pem'\ncert-key = 'a.key'\nca = 'ca.pem'\nplain-text = false\ntimeout-ms = 500\nkey = 'k'\n");
+  ASSERT_TRUE(options) << options.error().sentence;
+  EXPECT_EQ(options->pair.certificate, "a.pem");
+  EXPECT_EQ(options->pair.certificate_key, "a.key");
+  EXPECT_EQ(options->pair.authority, "ca.pem");
+  EXPECT_EQ(options->pair.key_file, "k");
+  EXPECT_FALSE(options->pair.plain_text);
+  EXPECT_EQ(options->pair.timeout_ms, 500u);
+}
+
 TEST(MachineFile, ErrorsNameLineAndColumn) {
   for (const auto& [text, where] : {std::pair{"name = 'a'\nmemory = = 3\n", ":2:"},
                                     std::pair{"name = 'a'\nmemroy = '1G'\n", ":2:10: a machine file has no key 'memroy'"},
+                                    std::pair{"timeout-ms = 5\n", ":1:14: timeout-ms is a number from 50 to 60000"},
+                                    std::pair{"plain-text = 'yes'\n", ":1:14: plain-text is true or false"},
                                     std::pair{"memory = 5\n", ":1:10: memory wants a text"},
                                     std::pair{"\n\nmemory = 'lots'\n", ":3:10: a size is"}}) {
     const auto options = read_text(text);

@@ -37,11 +37,16 @@ struct MachineOptions {
   ClockKind clock = ClockKind::kHost;
 };
 
+inline constexpr u32 kShortestTimeoutMs = 50, kLongestTimeoutMs = 60000;
+
 // How a pair finds and trusts each other.
 struct PairOptions {
   std::string peer;         // HOST:PORT, to connect to (run --backup) or to listen on (backup --listen)
   std::string arbiter_dir;  // on storage that both hosts share
-  std::string key_file;     // the cluster key
+  std::string key_file;     // the cluster key; or, instead of it, all three of:
+  std::string certificate;  // this host's, PEM
+  std::string certificate_key;
+  std::string authority;    // whose signature the other side's certificate must have
   bool plain_text = false;  // by name only
   u32 timeout_ms = 300;     // the one timeout (R8)
 };

@@ -17,9 +17,28 @@ Result<failover::driver::Security> pair_security(const PairOptions& options) {
   if (options.arbiter_dir.empty()) {
     return fail(ErrorKind::kUsage, "a pair needs --arbiter DIR, a folder on storage that both hosts share");
   }
+  const int parts = !options.certificate.empty() + !options.certificate_key.empty() + !options.authority.empty();
+  const int ways = options.plain_text + !options.key_file.empty() + (parts > 0);
+  if (ways == 0) {
+    return fail(ErrorKind::kUsage, "a pair needs --key FILE (make one with: pollux key FILE), or certificates with --cert, "
+                                   "--cert-key and --ca, or --plain-text by name");
+  }
+  if (ways > 1) {
+    return fail(ErrorKind::kUsage, "--key, certificates (--cert, --cert-key, --ca) and --plain-text exclude each other: "
+                                   "choose one for both sides");
+  }
   if (options.plain_text) return failover::driver::Security::plain_text();
-  if (options.key_file.empty()) {
-    return fail(ErrorKind::kUsage, "a pair needs --key FILE (make one with: pollux key FILE), or --plain-text by name");
+  if (parts == 3) {
+    return failover::driver::Security{.kind = failover::driver::Security::Kind::kCertificates,
+                                      .key = {},
+                                      .shown = {},
+                                      .certificate = options.certificate,
+                                      .private_key = options.certificate_key,
+                                      .authority = options.authority};
+  }
+  if (parts > 0) {
+    return fail(ErrorKind::kUsage, "certificates need all of --cert FILE, --cert-key FILE and --ca FILE (make them with: "
+                                   "pollux certificate FOLDER HOST)");
   }
   return failover::driver::read_key(options.key_file);
 }

@@ -51,9 +51,12 @@ Result<void> parse_all(const std::vector<std::string>& words, Result<Option> (*p
 void add_pair_options(CLI::App& command, PairOptions& pair) {
   command.add_option("--arbiter", pair.arbiter_dir, "directory on storage that both hosts share; decides who lives");
   command.add_option("--key", pair.key_file, "the cluster's key file (make one with: pollux key FILE)");
+  command.add_option("--cert", pair.certificate, "instead of --key: this host's certificate (pollux certificate)");
+  command.add_option("--cert-key", pair.certificate_key, "the certificate's private key");
+  command.add_option("--ca", pair.authority, "the authority that must have signed the other half's certificate");
   command.add_flag("--plain-text", pair.plain_text, "no encryption and no authentication between the halves");
   command.add_option("--timeout-ms", pair.timeout_ms, "silence after which the other half is taken for dead")
-      ->check(CLI::Range(50, 60000));
+      ->check(CLI::Range(kShortestTimeoutMs, kLongestTimeoutMs));
 }
 
 template <class Options>
@@ -118,6 +121,9 @@ struct RunCommand {
     take(file.pair.peer, options.pair.peer, defaults.pair.peer);
     take(file.pair.arbiter_dir, options.pair.arbiter_dir, defaults.pair.arbiter_dir);
     take(file.pair.key_file, options.pair.key_file, defaults.pair.key_file);
+    take(file.pair.certificate, options.pair.certificate, defaults.pair.certificate);
+    take(file.pair.certificate_key, options.pair.certificate_key, defaults.pair.certificate_key);
+    take(file.pair.authority, options.pair.authority, defaults.pair.authority);
     take(file.pair.plain_text, options.pair.plain_text, defaults.pair.plain_text);
     take(file.pair.timeout_ms, options.pair.timeout_ms, defaults.pair.timeout_ms);
     file.json = options.json;
@@ -249,6 +255,22 @@ struct KeyCommand {
   }
 };
 
+struct CertificateCommand {
+  std::string folder, host;
+
+  void add(CLI::App& app, std::function<int()>& chosen) {
+    CLI::App* command = app.add_subcommand("certificate", "Makes a host's certificate, and the authority that signs it");
+    command->add_option("FOLDER", folder, "where ca.pem, ca.key and the hosts' files are; made when absent")->required();
+    command->add_option("HOST", host, "makes HOST.pem and HOST.key there")->required();
+    command->callback([this, &chosen] {
+      chosen = [this] {
+        const auto done = make_certificate(folder, host);
+        return done ? 0 : complain(done.error(), false);
+      };
+    });
+  }
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -264,6 +286,7 @@ int main(int argc, char** argv) {
   SwitchCommand switch_command;
   ImageCommand image_command;
   KeyCommand key_command;
+  CertificateCommand certificate_command;
   run_command.add(app, chosen);
   backup_command.add(app, chosen);
   replay_command.add(app, chosen);
@@ -271,6 +294,7 @@ int main(int argc, char** argv) {
   log_command.add(app, chosen);
   image_command.add(app, chosen);
   key_command.add(app, chosen);
+  certificate_command.add(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -168,14 +168,14 @@ class BadInput(unittest.TestCase):
         machine.terminate()
         self.assertEqual(machine.wait(timeout=20), 0)
 
-    def pair(self, backup_key, backup_disk, primary_key, primary_disk):
-        """Starts a backup, then a primary that must fail; returns the primary's words for says()."""
+    def waiting_backup(self, *words):
+        """Starts a backup; returns its process and its port when it listens."""
         os.mkdir(self.path("arbiter"))
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        self.start("backup", "--listen", f"127.0.0.1:{port}", "--key", backup_key, "--disk", backup_disk, "--arbiter",
-                   self.path("arbiter"), "--console", "none")
+        backup = self.start("backup", "--listen", f"127.0.0.1:{port}", "--arbiter", self.path("arbiter"), "--console",
+                            "none", *words)
         deadline = time.monotonic() + 20
         while True:
             with open("/proc/net/tcp") as table:
@@ -183,8 +183,16 @@ class BadInput(unittest.TestCase):
                     break
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.01)
-        return ["run", "--kernel", self.sleeper(), "--backup", f"127.0.0.1:{port}", "--key", primary_key, "--disk",
-                primary_disk, "--arbiter", self.path("arbiter"), "--console", "none"]
+        return backup, port
+
+    def primary(self, port, *words):
+        """The words of a primary for that backup, for says()."""
+        return ["run", "--kernel", self.sleeper(), "--backup", f"127.0.0.1:{port}", "--arbiter", self.path("arbiter"),
+                "--console", "none", *words]
+
+    def pair(self, backup_key, backup_disk, primary_key, primary_disk):
+        _, port = self.waiting_backup("--key", backup_key, "--disk", backup_disk)
+        return self.primary(port, "--key", primary_key, "--disk", primary_disk)
 
     def new_key(self, name):
         subprocess.run([POLLUX, "key", self.path(name)], check=True)
@@ -193,6 +201,68 @@ class BadInput(unittest.TestCase):
     def test_wrong_key(self):
         disk = self.make_file("disk.img", size=1 << 20)
         self.says(self.pair(self.new_key("one"), disk, self.new_key("other"), disk), ENVIRONMENT, "key")
+
+    def certificate(self, folder, host):
+        """The options of a side with a certificate of the authority in the folder."""
+        subprocess.run([POLLUX, "certificate", self.path(folder), host], check=True)
+        return ["--cert", self.path(f"{folder}/{host}.pem"), "--cert-key", self.path(f"{folder}/{host}.key"), "--ca",
+                self.path(f"{folder}/ca.pem")]
+
+    def test_certificates_of_one_authority(self):
+        backup, port = self.waiting_backup(*self.certificate("ca", "hostB"))
+        primary = self.start(*self.primary(port, *self.certificate("ca", "hostA")))
+        self.assertRegex(primary.stderr.readline().decode(), "protected by")
+        primary.terminate()
+        self.assertEqual(primary.wait(timeout=20), 0)
+        self.assertEqual(backup.wait(timeout=20), 0)
+
+    def test_certificate_of_another_authority(self):
+        backup, port = self.waiting_backup(*self.certificate("ca", "hostB"))
+        words = self.primary(port, *self.certificate("stranger", "hostA"))
+        self.says(words, ENVIRONMENT, "certificate is refused.*authority .*stranger/ca.pem")
+        self.assertRegex(backup.stderr.readline().decode(), "turned away: the other side")
+
+    def test_certificate_that_its_own_authority_did_not_sign(self):
+        own, other = self.certificate("ca", "hostA"), self.certificate("stranger", "hostA")
+        os.mkdir(self.path("arbiter"))
+        self.says(["backup", "--listen", "127.0.0.1:0", "--arbiter", self.path("arbiter"), *own[:4], *other[4:]],
+                  ENVIRONMENT, "hostA.pem is no good with the authority .*stranger/ca.pem")
+        self.says(["backup", "--listen", "127.0.0.1:0", "--arbiter", self.path("arbiter"), *own[:2], *other[2:4],
+                   *own[4:]], ENVIRONMENT, "key .*stranger/hostA.key")
+
+    def test_certificate_options_are_whole_and_alone(self):
+        words = self.certificate("ca", "hostA")
+        backup = ["backup", "--listen", "127.0.0.1:0", "--arbiter", self.folder]
+        self.says([*backup, *words[:4]], USAGE, "--ca")
+        self.says([*backup, *words, "--plain-text"], USAGE, "choose one")
+        self.says([*backup, *words, "--key", self.new_key("key")], USAGE, "choose one")
+
+    def test_certificates_are_not_overwritten(self):
+        words = self.certificate("ca", "hostA")
+        with open(words[1], "rb") as file:
+            before = file.read()
+        self.says(["certificate", self.path("ca"), "hostA"], ENVIRONMENT, "hostA.pem exists already")
+        with open(words[1], "rb") as file:
+            self.assertEqual(file.read(), before)
+        self.assertEqual(os.stat(words[3]).st_mode & 0o777, 0o600)
+        self.says(["certificate", self.path("ca"), "ca"], USAGE, "host")
+        os.remove(self.path("ca/ca.key"))
+        self.says(["certificate", self.path("ca"), "hostB"], ENVIRONMENT, "ca.key")
+
+    def test_key_on_one_side_and_certificates_on_the_other(self):
+        backup, port = self.waiting_backup("--key", self.new_key("key"))
+        self.says(self.primary(port, *self.certificate("ca", "hostA")), ENVIRONMENT, "certificate")
+        self.assertRegex(backup.stderr.readline().decode(), "turned away: .*key")
+
+    def test_backup_of_another_version(self):
+        backup, port = self.waiting_backup("--plain-text")
+        text = lambda word: bytes([len(word)]) + word  # sized, as docs/protocol/failover.md has it
+        body = bytes([1]) + text(b"0.0.0") + text(b"machine") + text(b"old host") + bytes([1, 1]) + text(b"") + bytes([0])
+        with socket.create_connection(("127.0.0.1", port)) as channel:
+            channel.sendall(struct.pack("<IB", 1 + len(body), 1) + body)
+            answer = channel.recv(4096)
+        self.assertEqual(answer[4], 17)  # refused
+        self.assertRegex(answer[5:].decode(errors="replace"), "version.*0.0.0")
 
     def test_backup_with_other_disks(self):
         key = self.new_key("key")
@@ -235,7 +305,8 @@ class BadInput(unittest.TestCase):
 
     def test_help_is_on_everything(self):
         for words in (["--help"], ["run", "--help"], ["backup", "--help"], ["replay", "--help"], ["switch", "--help"],
-                      ["log", "--help"], ["image", "--help"], ["image", "build", "--help"], ["key", "--help"]):
+                      ["log", "--help"], ["image", "--help"], ["image", "build", "--help"], ["key", "--help"],
+                      ["certificate", "--help"]):
             result = subprocess.run([POLLUX, *words], capture_output=True, text=True, timeout=10)
             self.assertEqual(result.returncode, 0, words)
             self.assertGreater(len(result.stdout), 100, words)

@@ -3,6 +3,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -85,9 +86,7 @@ Result<void> Channel::shake_hands(const TlsContext& tls, int timeout_ms) {
   SSL_set_bio(ssl, bio, bio);
   const bool client = tls.side() == TlsContext::Side::kClient;
   const u64 deadline_ms = milliseconds() + u64(timeout_ms);
-  const std::string trust = tls.security().kind == Security::Kind::kKey
-                                ? "has another cluster key than " + tls.security().shown
-                                : "shows no certificate of our authority, or does not accept ours";
+  security_ = tls.security();
   while (true) {
     ERR_clear_error();
     const int result = client ? SSL_connect(ssl) : SSL_accept(ssl);
@@ -102,15 +101,36 @@ Result<void> Channel::shake_hands(const TlsContext& tls, int timeout_ms) {
     if (error == SSL_ERROR_SYSCALL || ended) {
       return fail(ErrorKind::kEnvironment, "the other side closed the connection during the TLS handshake");
     }
-    return fail(ErrorKind::kEnvironment,
-                "the other side " + trust + ", or does not speak TLS: give both sides the same key");
+    return fail(ErrorKind::kEnvironment, distrust());
   }
+  if (security_.kind == Security::Kind::kKey && !SSL_session_reused(ssl)) return fail(ErrorKind::kEnvironment, distrust());
   static constexpr std::string_view kLabel = "EXPORTER-pollux-heartbeat";
   if (SSL_export_keying_material(ssl, reinterpret_cast<unsigned char*>(heartbeat_key_.data()), heartbeat_key_.size(),
                                  kLabel.data(), kLabel.size(), nullptr, 0, 0) != 1) {
     return fail(ErrorKind::kEnvironment, "the TLS library gives no key for heartbeats");
   }
   return {};
+}
+
+std::string Channel::distrust() const {
+  const int reason = ERR_GET_REASON(ERR_peek_error());
+  if (security_.kind == Security::Kind::kKey) {
+    return "the other side has another cluster key than " + security_.shown +
+           ", or uses certificates, or does not speak TLS: give both sides the same key";
+  }
+  if (const long result = SSL_get_verify_result(ssl_.get()); result != X509_V_OK) {
+    return "the other side's certificate is refused (" + std::string(X509_verify_cert_error_string(result)) +
+           "): both sides need certificates that the authority " + security_.authority + " has signed";
+  }
+  switch (reason) {
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA: case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED: case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN: case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
+      return "the other side refuses the certificate " + security_.certificate +
+             ": both sides need certificates of one authority";
+    default:
+      return "the other side shows no certificate or does not speak TLS: give both sides certificates of one authority";
+  }
 }
 
 void Channel::broken(std::string why) {
@@ -209,7 +229,9 @@ long Channel::read_some(std::byte* bytes, std::size_t count) {
   if (result > 0) return result;
   const int error = SSL_get_error(ssl_.get(), result);
   if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return 0;
-  broken("it closed the connection");
+  // A server learns last whether it trusts a client, when the handshake has ended for the client.
+  broken(error == SSL_ERROR_SSL && ERR_GET_REASON(ERR_peek_error()) >= SSL_AD_REASON_OFFSET ? distrust()
+                                                                                            : "it closed the connection");
   return -1;
 }
 

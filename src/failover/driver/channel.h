@@ -50,12 +50,15 @@ class Channel {
   long read_some(std::byte* bytes, std::size_t count);
   void broken(std::string why);
   long unwritable();
+  // Why the TLS library gave up, in a sentence.
+  std::string distrust() const;
 
   struct Free {
     void operator()(ssl_st* ssl) const;
   };
   Descriptor socket_;
   std::unique_ptr<ssl_st, Free> ssl_;
+  Security security_;
   Bytes heartbeat_key_;
   Bytes out_;
   std::size_t out_taken_ = 0;

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <thread>
 
+#include "failover/driver/certificate_maker.h"
 #include "failover/driver/driver_test_tools.h"
 #include "failover/driver/heartbeat_socket.h"
 #include "failover/driver/socket.h"
@@ -118,27 +119,89 @@ TEST(Channel, PlainTextIsNotTakenForTls) {
   EXPECT_FALSE(ends.server);
 }
 
-TEST(Channel, CertificatesOfOneAuthorityMeetAndOthersDoNot) {
-  TemporaryFolder folder;
-  const auto shell = [](const std::string& line) { return std::system((line + " >/dev/null 2>&1").c_str()) == 0; };
-  const auto authority = [&](const std::string& name) {
-    return shell("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=" + name +
-                 " -keyout " + folder / (name + ".key") + " -out " + folder / (name + ".pem"));
-  };
-  if (!authority("ca") || !authority("other")) GTEST_SKIP() << "needs the openssl program";
-  ASSERT_TRUE(shell("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=host -keyout " +
-                    folder / "host.key" + " -out " + folder / "host.csr" + " && openssl x509 -req -days 2 -in " +
-                    folder / "host.csr" + " -CA " + folder / "ca.pem" + " -CAkey " + folder / "ca.key" +
-                    " -CAcreateserial -out " + folder / "host.pem"));
-  const Security good{.kind = Security::Kind::kCertificates, .certificate = folder / "host.pem",
-                      .private_key = folder / "host.key", .authority = folder / "ca.pem"};
-  const Security stranger{.kind = Security::Kind::kCertificates, .certificate = folder / "other.pem",
-                          .private_key = folder / "other.key", .authority = folder / "ca.pem"};
-  Ends ends = meet(good, good);
+// Certificates of two authorities in a folder.
+class Certificates : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (const std::string name : {"ca", "other"}) {
+      const Credentials authority = *make_authority(name);
+      write(name, authority);
+      write("host-of-" + name, *make_certificate("host", authority));
+    }
+  }
+  void write(const std::string& name, const Credentials& made) {
+    std::ofstream(folder_ / (name + ".pem")) << made.certificate;
+    std::ofstream(folder_ / (name + ".key")) << made.private_key;
+  }
+  Security host_of(const std::string& signer, const std::string& trusted) const {
+    return {.kind = Security::Kind::kCertificates, .certificate = folder_ / ("host-of-" + signer + ".pem"),
+            .private_key = folder_ / ("host-of-" + signer + ".key"), .authority = folder_ / (trusted + ".pem")};
+  }
+  // What a side that was met says in the end.
+  static std::string end_of(Result<std::unique_ptr<Channel>>& side) {
+    if (!side) return side.error().sentence;
+    read(**side, 1);
+    return (*side)->why();
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(Certificates, OfOneAuthorityMeet) {
+  Ends ends = meet(host_of("ca", "ca"), host_of("ca", "ca"));
   ASSERT_TRUE(ends.client) << ends.client.error().sentence;
   ASSERT_TRUE(ends.server) << ends.server.error().sentence;
   EXPECT_EQ((*ends.client)->heartbeat_key(), (*ends.server)->heartbeat_key());
-  EXPECT_FALSE(meet(stranger, good).server);
+  (*ends.client)->send(KeepAlive{1, door::Position(2)});
+  EXPECT_EQ(read(**ends.server, 1).size(), 1u);
+}
+
+TEST_F(Certificates, OfTwoAuthoritiesAreASentenceOnBothSides) {
+  Ends ends = meet(host_of("other", "other"), host_of("ca", "ca"));
+  EXPECT_THAT(end_of(ends.client), testing::HasSubstr("certificate is refused"));
+  EXPECT_THAT(end_of(ends.server), testing::AnyOf(testing::HasSubstr("refuses the certificate"), testing::HasSubstr("closed")));
+}
+
+TEST_F(Certificates, OfAClientThatTheServerDoesNotKnowAreASentenceOnBothSides) {
+  // The client's authority file holds both, the server's only its own.
+  std::ofstream(folder_ / "both.pem") << std::ifstream(folder_ / "ca.pem").rdbuf()
+                                      << std::ifstream(folder_ / "other.pem").rdbuf();
+  Ends ends = meet(host_of("other", "both"), host_of("ca", "ca"));
+  ASSERT_FALSE(ends.server);
+  EXPECT_THAT(ends.server.error().sentence, testing::HasSubstr("certificate is refused"));
+  EXPECT_THAT(end_of(ends.client), testing::HasSubstr("refuses the certificate"));
+}
+
+TEST_F(Certificates, DoNotStandInForAKey) {
+  // A server that answers with a certificate in place of the key, and a client that has certificates only.
+  Security lax = host_of("ca", "ca");
+  Ends ends = meet(key(1), lax);
+  ASSERT_FALSE(ends.client);
+  EXPECT_THAT(ends.client.error().sentence, testing::HasSubstr("key1"));
+  EXPECT_FALSE(ends.server);
+  ends = meet(lax, key(1));
+  EXPECT_FALSE(ends.client);
+  EXPECT_FALSE(ends.server);
+}
+
+TEST_F(Certificates, ThatCannotBeUsedAreNamedBeforeAnyConnection) {
+  const auto sentence = [&](const Security& security) {
+    const auto made = TlsContext::create(security, TlsContext::Side::kClient);
+    return made ? "accepted" : made.error().sentence;
+  };
+  EXPECT_THAT(sentence(host_of("other", "ca")), testing::HasSubstr("host-of-other.pem is no good with the authority"));
+  EXPECT_THAT(sentence(host_of("nobody", "ca")), testing::HasSubstr("host-of-nobody.pem cannot be read"));
+  EXPECT_THAT(sentence(host_of("ca", "nobody")), testing::HasSubstr("nobody.pem cannot be read"));
+  Security mixed = host_of("ca", "ca");
+  mixed.private_key = folder_ / "host-of-other.key";
+  EXPECT_THAT(sentence(mixed), testing::HasSubstr("host-of-other.key cannot be read, or is not that of"));
+}
+
+TEST_F(Certificates, AreNotSignedByHalfAnAuthority) {
+  const Credentials one = *make_authority("one"), two = *make_authority("two");
+  EXPECT_FALSE(make_certificate("host", {one.certificate, two.private_key}));
+  EXPECT_FALSE(make_certificate("host", {"", ""}));
+  EXPECT_FALSE(make_certificate("", one));
 }
 
 TEST(Security, AKeyFileIsReadAsItWasMade) {

@@ -1,6 +1,7 @@
 #include "failover/driver/security.h"
 
 #include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
 
 #include <cerrno>
 #include <cstring>
@@ -46,19 +47,36 @@ int find_key(SSL* ssl, const unsigned char* id, std::size_t id_length, SSL_SESSI
   return 1;
 }
 
+std::unexpected<Error> refuse(std::string sentence) { return fail(ErrorKind::kEnvironment, std::move(sentence)); }
+
+// Would the other side, with the same authority, accept this side's certificate?
+Result<void> check_own_certificate(SSL_CTX* context, const Security& security) {
+  const std::unique_ptr<X509_STORE_CTX, void (*)(X509_STORE_CTX*)> check(X509_STORE_CTX_new(), X509_STORE_CTX_free);
+  STACK_OF(X509)* chain = nullptr;
+  SSL_CTX_get0_chain_certs(context, &chain);
+  if (!check || X509_STORE_CTX_init(check.get(), SSL_CTX_get_cert_store(context), SSL_CTX_get0_certificate(context), chain) != 1) {
+    return refuse("the certificate " + security.certificate + " cannot be checked");
+  }
+  if (X509_verify_cert(check.get()) == 1) return {};
+  return refuse("the certificate " + security.certificate + " is no good with the authority " + security.authority + " (" +
+                X509_verify_cert_error_string(X509_STORE_CTX_get_error(check.get())) +
+                "): both sides need certificates that this authority has signed");
+}
+
 Result<void> use_certificates(SSL_CTX* context, const Security& security) {
   if (SSL_CTX_use_certificate_chain_file(context, security.certificate.c_str()) != 1) {
-    return fail(ErrorKind::kEnvironment, "the certificate " + security.certificate + " cannot be read: it must be a PEM file");
+    return refuse("the certificate " + security.certificate + " cannot be read: it must be a PEM file");
   }
   if (SSL_CTX_use_PrivateKey_file(context, security.private_key.c_str(), SSL_FILETYPE_PEM) != 1 ||
       SSL_CTX_check_private_key(context) != 1) {
-    return fail(ErrorKind::kEnvironment, "the private key " + security.private_key + " cannot be read or is not the certificate's");
+    return refuse("the private key " + security.private_key + " cannot be read, or is not that of the certificate " +
+                  security.certificate);
   }
   if (SSL_CTX_load_verify_locations(context, security.authority.c_str(), nullptr) != 1) {
-    return fail(ErrorKind::kEnvironment, "the authority's certificate " + security.authority + " cannot be read");
+    return refuse("the authority's certificate " + security.authority + " cannot be read: it must be a PEM file");
   }
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
-  return {};
+  return check_own_certificate(context, security);
 }
 
 }  // namespace
@@ -102,9 +120,11 @@ Result<TlsContext> TlsContext::create(const Security& security, Side side) {
     if (auto used = use_certificates(context, security); !used) return pass(used);
     return made;
   }
-  // No certificate can stand in for the key: a server without one ends the handshake where the key does not fit.
+  // No certificate can stand in for the key. A server has none, so that a client without the key finds nothing else to
+  // agree on; a client knows no authority, so that a server which shows a certificate in place of the key is refused.
   SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256");
   if (side == Side::kClient) {
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
     SSL_CTX_set_psk_use_session_callback(context, use_key);
   } else {
     SSL_CTX_set_psk_find_session_callback(context, find_key);

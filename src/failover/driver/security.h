@@ -28,7 +28,8 @@ struct Security {
 // A key as `pollux key` writes it: 64 hexadecimal digits and a line end.
 Result<Security> read_key(const std::string& path);
 
-// The TLS library's settings for one side; null for plain text.
+// The TLS library's settings for one side; null for plain text. Certificates are read here, and checked against their
+// own authority: what is wrong on this side is said before the other one is asked.
 class TlsContext {
  public:
   enum class Side : u8 { kClient, kServer };
