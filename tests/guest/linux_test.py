@@ -1,12 +1,13 @@
 """Stock Debian: boots to a shell, keeps time, uses its disk, obeys its power button; a recording of it replays.
 
 Usage: linux_test.py POLLUX OTHER_POLLUX IMAGE [TEST...]. OTHER_POLLUX, another build, replays what POLLUX recorded; where
-it was not built, POLLUX alone does.
+it was not built, POLLUX alone does. The image is guests/demo: it counts on TCP port 7000, each value with an fsync.
 """
 
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -52,10 +53,41 @@ class Linux(unittest.TestCase):
         self.assertEqual(guest.wait(), 0)
         self.assertIn("power-off", guest.output())
 
+    def switch(self):
+        """A switch in front of the guest; returns the words for the guest and the port that leads to its server."""
+        path = os.path.join(self.folder(), "switch")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        process = subprocess.Popen([POLLUX, "switch", path, "--forward", f"tcp:{port}:7000"])
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        deadline = time.monotonic() + 20
+        while not os.path.exists(path):
+            self.assertLess(time.monotonic(), deadline, "the switch does not appear")
+            time.sleep(0.01)
+        return ["--net", "switch=" + path], port
+
+    def count(self, port, times):
+        """Traffic: asks the guest's server for so many values over one connection."""
+        deadline = time.monotonic() + 120
+        while True:
+            with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+                stream = connection.makefile("rwb", buffering=0)
+                stream.write(b"?\n")  # the forwarded port answers before the guest's server does
+                if stream.readline() == b"0\n":
+                    for value in range(1, times + 1):
+                        stream.write(b"next\n")
+                        self.assertEqual(stream.readline(), b"%d\n" % value)
+                    return
+            self.assertLess(time.monotonic(), deadline, "the guest's server does not answer")
+
     def test_a_recorded_boot_replays_to_equal_digests(self):
         log = os.path.join(self.folder(), "boot.log")
-        guest = self.guest("--memory", "256M", "--record", log)
+        net, port = self.switch()
+        guest = self.guest("--memory", "256M", "--record", log, *net)
         guest.log_in()
+        self.count(port, 300)
         guest.command("ls -lR /etc > /root/list; sync; cat /proc/interrupts")
         self.assertEqual(guest.power_off(), 0)
         recorded = json.loads(guest.output().splitlines()[-1])
@@ -67,7 +99,9 @@ class Linux(unittest.TestCase):
             self.assertEqual(replayed["position"], recorded["position"])
             self.assertGreater(replayed["marks"], 10)
         about = subprocess.run([POLLUX, "log", log], capture_output=True, text=True, check=True).stdout
-        self.assertIn("disk-completion", about)
+        print(about)
+        for kind in ("packet", "disk-completion", "console", "clock", "mark"):
+            self.assertRegex(about, rf"(?m)^{kind}\s+[1-9]")
         self.damaged_logs(log, recorded)
 
     def damaged_logs(self, log, recorded):
