@@ -16,7 +16,7 @@ Result<Report> describe_log(const std::string& path, bool dump, bool json, std::
   auto pieces = read_pieces(path);
   if (!pieces) return pass(pieces);
   session::LogSource source(std::move(*pieces));
-  if (auto opened = source.open(); !opened) return pass(opened);
+  if (auto opened = source.open(); !opened) return unreadable(path, opened.error());
   log::Statistics statistics;
   std::string warning;
   for (;;) {

@@ -26,4 +26,8 @@ Result<session::ReadPiece> read_pieces(const std::string& path) {
   };
 }
 
+std::unexpected<Error> unreadable(const std::string& path, const Error& error) {
+  return fail(error.kind, path + ": " + error.sentence);
+}
+
 }  // namespace pollux::api

@@ -26,7 +26,9 @@ class Reader {
     if (name == "kernel") return text(name, value, machine.kernel);
     if (name == "initrd") return text(name, value, machine.initrd);
     if (name == "append") return text(name, value, machine.append);
-    if (name == "engine") return text(name, value, options_.engine);
+    if (name == "engine") {
+      return parsed(name, value, parse_engine, [&](std::string engine) { options_.engine = std::move(engine); });
+    }
     if (name == "record") return text(name, value, options_.record);
     if (name == "console") return text(name, value, options_.console);
     if (name == "backup") return text(name, value, options_.pair.peer);
@@ -52,6 +54,15 @@ class Reader {
   }
 
  private:
+  static Result<std::string> parse_engine(const std::string& text) {
+    std::string names;
+    for (const std::string& engine : kEngines) {
+      if (text == engine) return text;
+      names += (names.empty() ? "'" : " or '") + engine + "'";
+    }
+    return usage("engine is " + names + ", not '" + text + "'");
+  }
+
   static Result<ClockKind> parse_clock(const std::string& text) {
     if (text == "host") return ClockKind::kHost;
     if (text == "virtual") return ClockKind::kVirtual;

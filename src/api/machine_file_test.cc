@@ -43,6 +43,7 @@ TEST(MachineFile, SaysHowAPairTrustsEachOther) {
 TEST(MachineFile, ErrorsNameLineAndColumn) {
   for (const auto& [text, where] : {std::pair{"name = 'a'\nmemory = = 3\n", ":2:"},
                                     std::pair{"name = 'a'\nmemroy = '1G'\n", ":2:10: a machine file has no key 'memroy'"},
+                                    std::pair{"engine = 'magic'\n", ":1:10: engine is 'interpret' or"},
                                     std::pair{"timeout-ms = 5\n", ":1:14: timeout-ms is a number from 50 to 60000"},
                                     std::pair{"plain-text = 'yes'\n", ":1:14: plain-text is true or false"},
                                     std::pair{"memory = 5\n", ":1:10: memory wants a text"},

@@ -1,5 +1,6 @@
 #include "api/machine_setup.h"
 
+#include "api/engine.h"
 #include "host/file.h"
 #include "host/mac.h"
 #include "storage/kernel_finder.h"
@@ -99,6 +100,14 @@ Result<Prepared> prepare(const MachineOptions& options) {
   if (auto done = validate(prepared.config); !done) return pass(done);
   prepared.nics = nic_options(options.nets);
   return prepared;
+}
+
+Result<std::unique_ptr<machine::Machine>> make_machine(const RunOptions& options, ByteSpan configuration) {
+  auto machine = machine_factory(options.engine)->make(configuration);
+  if (machine || machine.error().kind != ErrorKind::kFormat) return machine;
+  const MachineOptions& from = options.machine;
+  const std::string kernel = from.kernel.empty() ? "in " + from.disks.at(0).path : from.kernel;
+  return fail(ErrorKind::kFormat, "the kernel " + kernel + " cannot be booted: " + machine.error().sentence);
 }
 
 }  // namespace pollux::api

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "host/linux_world.h"
 #include "machine/computer/config.h"
+#include "machine/machine.h"
 
 namespace pollux::api {
 
@@ -19,6 +20,9 @@ struct Prepared {
 };
 
 Result<Prepared> prepare(const MachineOptions& options);
+
+// The machine itself; a kernel that cannot be booted is named.
+Result<std::unique_ptr<machine::Machine>> make_machine(const RunOptions& options, ByteSpan configuration);
 
 Result<std::vector<std::shared_ptr<host::DiskFile>>> open_disks(const std::vector<DiskOption>& options);
 std::vector<host::NicOptions> nic_options(const std::vector<NetOption>& options);

@@ -10,6 +10,9 @@
 
 namespace pollux::api {
 
+// The processor engines by name; the first is the reference.
+inline const std::vector<std::string> kEngines = {"interpret", "translate"};
+
 struct DiskOption {
   std::string path;
   bool read_only = false;

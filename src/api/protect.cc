@@ -51,6 +51,13 @@ std::vector<failover::DiskIdentity> identities(const std::vector<std::shared_ptr
 
 void print_event(const failover::Event& event) { std::fprintf(stderr, "pollux: %s\n", event.sentence.c_str()); }
 
+namespace {
+// Why a primary halts is also its last word.
+void print_unless_last(const failover::Event& event) {
+  if (event.kind != failover::EventKind::kHalted) print_event(event);
+}
+}  // namespace
+
 std::string host_name() {
   char name[256] = "this host";
   ::gethostname(name, sizeof name - 1);
@@ -69,7 +76,7 @@ Result<Report> run_primary(const RunOptions& options) {
   auto prepared = prepare(options.machine);
   if (!prepared) return pass(prepared);
   const Bytes configuration = encode(prepared->config);
-  auto machine = machine_factory(options.engine)->make(configuration);
+  auto machine = make_machine(options, configuration);
   if (!machine) return pass(machine);
   auto world = host::LinuxWorld::create({.console = options.console,
                                          .disks = prepared->disks,
@@ -86,7 +93,7 @@ Result<Report> run_primary(const RunOptions& options) {
        .timing = {.timeout_ns = u64{options.pair.timeout_ms} * 1'000'000},
        .configuration = configuration,
        .disks = identities(prepared->disks),
-       .on_event = print_event},
+       .on_event = print_unless_last},
       **world);
   if (!journal) return pass(journal);
   if (options.sandbox) {

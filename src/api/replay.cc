@@ -15,7 +15,7 @@ Result<Report> replay(const ReplayOptions& options) {
   auto pieces = read_pieces(options.log);
   if (!pieces) return pass(pieces);
   session::LogSource source(std::move(*pieces));
-  if (auto opened = source.open(); !opened) return pass(opened);
+  if (auto opened = source.open(); !opened) return unreadable(options.log, opened.error());
   auto machine = machine_factory(options.engine)->make(source.header().configuration);
   if (!machine) return pass(machine);
   session::ReplayOptions replay_options;

@@ -7,6 +7,7 @@
 #include "api/session_report.h"
 #include "host/log_file.h"
 #include "host/sandbox.h"
+#include "log/format.h"
 #include "session/live_session.h"
 #include "session/log_journal.h"
 #include "session/pass_through.h"
@@ -14,6 +15,9 @@
 namespace pollux::api {
 
 namespace {
+
+// The log's header has a few words of its own beside the configuration.
+constexpr std::size_t kMostConfigurationBytes = log::kMaxHeaderBodyBytes - 4096;
 
 session::LiveOptions live_options(const RunOptions& options) {
   session::LiveOptions live;
@@ -43,11 +47,15 @@ Result<Report> run(const RunOptions& options) {
   auto prepared = prepare(options.machine);
   if (!prepared) return pass(prepared);
   const Bytes configuration = encode(prepared->config);
-  auto machine = machine_factory(options.engine)->make(configuration);
+  auto machine = make_machine(options, configuration);
   if (!machine) return pass(machine);
 
   std::unique_ptr<host::LogFile> log;
   if (!options.record.empty()) {
+    if (configuration.size() > kMostConfigurationBytes) {
+      return fail(ErrorKind::kUsage, "kernel and initial RAM disk are too large to be recorded: together they must stay "
+                                     "below 2 GiB");
+    }
     auto created = host::LogFile::create(options.record);
     if (!created) return pass(created);
     log = std::move(*created);

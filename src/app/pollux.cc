@@ -63,7 +63,7 @@ template <class Options>
 void add_machine_ends(CLI::App& command, Options& options, Shaped& shaped) {
   command.add_option("--disk", shaped.disks, "PATH[,ro], a raw image or block device; may be given again");
   command.add_option("--net", shaped.nets, "switch=SOCKET or tap=IFNAME, then [,mac=..]; may be given again");
-  command.add_option("--engine", options.engine, "interpret")->check(CLI::IsMember({"interpret", "translate"}));
+  command.add_option("--engine", options.engine, "interpret or translate")->check(CLI::IsMember(kEngines));
   command.add_option("--console", options.console, "unix:PATH or none; default: this terminal (Ctrl-A x leaves)");
   command.add_flag("--json", options.json, "the last line of standard output is JSON with the counters");
   command.add_flag("!--no-sandbox", options.sandbox, "do not confine the process once everything is open");
@@ -171,7 +171,7 @@ struct ReplayCommand {
     CLI::App* command = app.add_subcommand("replay", "Runs a log again, bit for bit, and compares every mark");
     command->add_option("LOG", options.log, "a log made by pollux run --record")->required();
     command->add_option("--until", options.until, "stop at this position (instructions since power-on)");
-    command->add_option("--engine", options.engine, "interpret")->check(CLI::IsMember({"interpret", "translate"}));
+    command->add_option("--engine", options.engine, "interpret or translate")->check(CLI::IsMember(kEngines));
     command->add_flag("--show-console", options.show_console, "print what the guest printed");
     command->add_flag("--json", options.json, "the last line of standard output is JSON with the counters");
     command->callback([this, &chosen] { chosen = [this] { return leave(replay(options), options.json); }; });
@@ -271,6 +271,10 @@ struct CertificateCommand {
   }
 };
 
+bool has_command(const CLI::App& app, const std::string& word) {
+  return !app.get_subcommands([&](const CLI::App* command) { return command->get_name() == word; }).empty();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -295,6 +299,9 @@ int main(int argc, char** argv) {
   image_command.add(app, chosen);
   key_command.add(app, chosen);
   certificate_command.add(app, chosen);
+  if (argc > 1 && argv[1][0] != '-' && !has_command(app, argv[1])) {
+    return complain({ErrorKind::kUsage, "there is no command '" + std::string(argv[1]) + "' (see pollux --help)"}, false);
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -68,7 +68,7 @@ class BadInput(unittest.TestCase):
 
     def test_not_a_kernel(self):
         kernel = self.make_file("text", b"this is no kernel\n" * 1000)
-        self.says(["run", "--kernel", kernel], FORMAT, "(?i)not a kernel|no kernel")
+        self.says(["run", "--kernel", kernel], FORMAT, "kernel .*/text cannot be booted: not a kernel")
 
     def test_truncated_kernel(self):
         kernel = self.make_file("short", b"\x7fELF\x02\x01\x01" + bytes(20))
@@ -294,14 +294,14 @@ class BadInput(unittest.TestCase):
 
     def test_log_foreign(self):
         log = self.make_file("foreign.log", b"#!/bin/sh\necho hello\n" * 100)
-        self.says(["replay", log], FORMAT, "not a Pollux log|no Pollux log|not a log")
-        self.says(["log", log], FORMAT, "not a Pollux log|no Pollux log|not a log")
+        self.says(["replay", log], FORMAT, "foreign.log: this file is not a Pollux log")
+        self.says(["log", log], FORMAT, "foreign.log: this file is not a Pollux log")
 
     def test_log_empty(self):
         self.says(["replay", self.make_file("empty.log")], FORMAT, "log")
 
     def test_unknown_command(self):
-        self.says(["fly"], USAGE, "pollux --help")
+        self.says(["fly"], USAGE, "no command 'fly'.*pollux --help")
 
     def test_help_is_on_everything(self):
         for words in (["--help"], ["run", "--help"], ["backup", "--help"], ["replay", "--help"], ["switch", "--help"],
