@@ -1,6 +1,7 @@
 #include "memory/guest_memory.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 
 #include "base/check.h"
@@ -81,33 +82,41 @@ bool GuestMemory::write(PhysAddr to, ByteSpan from) {
   return true;
 }
 
-void GuestMemory::note_write(PhysAddr at, u64 length) {
+void GuestMemory::note_write(PhysAddr at, u64 length, Writer writer) {
   const u64 page = page_index(at);
-  u8& flags = flags_[page];
+  u16& flags = flags_[page];
   if (!(flags & kDirty)) {
     flags |= kDirty;
     dirty_pages_.push_back(u32(page));
   }
-  if (flags & kWatched) {
-    for (WriteObserver* observer : observers_) observer->watched_write(at, length);
+  // By a copy: an observer may unwatch.
+  for (unsigned watchers = flags >> 1; watchers; watchers &= watchers - 1) {
+    observers_[unsigned(std::countr_zero(watchers))]->watched_write(at, length, writer);
   }
 }
 
-void GuestMemory::watch(PhysAddr page) {
-  u8& flags = flags_[page_index(page)];
-  if (flags & kWatched) return;
-  flags |= kWatched;
-  for (WriteObserver* observer : observers_) observer->forget_write_access(page);
+unsigned GuestMemory::add_observer(WriteObserver* observer) {
+  POLLUX_CHECK(observers_.size() < kMaxObservers, "an observer has a bit in each page's flags");
+  observers_.push_back(observer);
+  return unsigned(observers_.size()) - 1;
 }
 
-void GuestMemory::unwatch(PhysAddr page) { flags_[page_index(page)] &= u8(~kWatched); }
+void GuestMemory::watch(PhysAddr page, unsigned observer) {
+  u16& flags = flags_[page_index(page)];
+  const bool new_to_all = !(flags & kWatched);
+  flags |= watch_bit(observer);
+  if (!new_to_all) return;
+  for (WriteObserver* each : observers_) each->forget_write_access(page);
+}
+
+void GuestMemory::unwatch(PhysAddr page, unsigned observer) { flags_[page_index(page)] &= u16(~watch_bit(observer)); }
 
 u64 GuestMemory::digest() {
   for (const u32 page : dirty_pages_) {
     const u64 hash = hash_page(region_.base.get() + (u64(page) << kPageShift), page);
     contents_hash_ += hash - page_hashes_[page];
     page_hashes_[page] = hash;
-    flags_[page] &= u8(~kDirty);
+    flags_[page] &= u16(~kDirty);
   }
   if (!dirty_pages_.empty()) {
     for (WriteObserver* observer : observers_) observer->forget_write_access();

@@ -6,8 +6,10 @@
 // Invariants
 //  1. Every write, by a processor or by a device, marks its page dirty before or with the write. A processor may
 //     write through host_page() without telling only while dirty(page) holds and watched(page) does not.
-//  2. When a page becomes clean (clean_dirty_pages) or watched, the write observer is told to forget what it caches.
-//  3. digest() is a function of the contents alone: not of the history, nor of when it was asked before.
+//  2. When a page becomes clean (digest) or watched, every write observer is told to forget what it caches of it.
+//  3. A page is watched while any observer watches it: each has a bit of its own, so that one processor's unwatch
+//     takes nothing from another.
+//  4. digest() is a function of the contents alone: not of the history, nor of when it was asked before.
 //
 // Used by processors (through their MMU), devices (DMA) and boot loaders. Not thread-safe: a machine is one thread's.
 #pragma once
@@ -31,12 +33,16 @@ struct Region {
 };
 Region heap_region(u64 size);
 
+// Who writes: the guest and its devices, or a processor's page walk that sets accessed and dirty bits.
+enum class Writer : u8 { kGuest, kWalk };
+
 // Who must know when a page stops being freely writable or its code changes: the processors.
 class WriteObserver {
  public:
   virtual ~WriteObserver() = default;
-  // A watched page (one with translated or decoded code) is about to be written in [from, from + length).
-  virtual void watched_write(PhysAddr from, u64 length) = 0;
+  // A page that this observer watches (it has page tables or decoded code) is about to be written in
+  // [from, from + length). It may unwatch the page meanwhile.
+  virtual void watched_write(PhysAddr from, u64 length, Writer writer) = 0;
   // All host addresses handed out for writing are void: some pages are clean again.
   virtual void forget_write_access() = 0;
   // The same for one page, which is watched from now on.
@@ -71,15 +77,17 @@ class GuestMemory {
     return write(to, std::as_bytes(std::span(&value, 1)));
   }
 
-  // Marks [at, at + length) within one page as about to be written; tells observers of a watched page.
-  void note_write(PhysAddr at, u64 length);
+  // Marks [at, at + length) within one page as about to be written; tells the observers that watch it.
+  void note_write(PhysAddr at, u64 length, Writer writer = Writer::kGuest);
   bool dirty(PhysAddr at) const { return flags_[page_index(at)] & kDirty; }
 
+  // An observer has a number, given when it is added, by which it watches pages. At most kMaxObservers.
+  static constexpr unsigned kMaxObservers = 15;
+  unsigned add_observer(WriteObserver* observer);
   // Watched pages: a write to them must go through note_write.
-  void watch(PhysAddr page);
-  void unwatch(PhysAddr page);
+  void watch(PhysAddr page, unsigned observer);
+  void unwatch(PhysAddr page, unsigned observer);
   bool watched(PhysAddr at) const { return flags_[page_index(at)] & kWatched; }
-  void add_observer(WriteObserver* observer) { observers_.push_back(observer); }
 
   // Digest of all contents; rehashes the pages written since the last call and makes them clean.
   u64 digest();
@@ -92,8 +100,9 @@ class GuestMemory {
   void visit(Visitor& v);
 
  private:
-  static constexpr u8 kDirty = 1;
-  static constexpr u8 kWatched = 2;
+  static constexpr u16 kDirty = 1;
+  static constexpr u16 kWatched = 0xfffe;  // one bit an observer
+  static constexpr u16 watch_bit(unsigned observer) { return u16(2u << observer); }
 
   // RAM-order page number; at must be RAM.
   u64 page_index(PhysAddr at) const {
@@ -102,7 +111,7 @@ class GuestMemory {
 
   Region region_;
   u64 low_bytes_ = 0;
-  std::vector<u8> flags_;           // one a page
+  std::vector<u16> flags_;          // one a page
   std::vector<u64> page_hashes_;    // one a page; 0 for a page of zeroes
   std::vector<u32> dirty_pages_;    // the pages with kDirty, in order of first write
   u64 contents_hash_ = 0;           // sum of page_hashes_

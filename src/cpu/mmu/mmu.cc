@@ -18,6 +18,7 @@ constexpr u32 kManyWriters = ~u32{0};
 
 Mmu::Mmu(memory::GuestMemory& memory)
     : memory_(memory),
+      observer_(memory.add_observer(this)),
       writers_(memory.pages()),
       page_kind_(memory.pages()),
       table_pages_(memory.pages()) {
@@ -27,7 +28,6 @@ Mmu::Mmu(memory::GuestMemory& memory)
       for (TlbTable& table : tables_.data[view]) table[index].tag = no_page(index);
     }
   }
-  memory_.add_observer(this);
   set_control(0, 0, 0, 0);
 }
 
@@ -126,7 +126,7 @@ void Mmu::note_table(memory::PhysAddr page, unsigned level, u64 base, unsigned e
   if (table.level == 0) {
     table = {u8(level), u8(entry_size), 0, base};
     page_kind_[number] |= kTable;
-    memory_.watch(page);
+    memory_.watch(page, observer_);
   } else {
     table.level = kSeveral;
     table.entry_size = u8(std::min<unsigned>(table.entry_size, entry_size));
@@ -135,22 +135,22 @@ void Mmu::note_table(memory::PhysAddr page, unsigned level, u64 base, unsigned e
 
 void Mmu::watch_code(memory::PhysAddr page) {
   page_kind_[page_number(page)] |= kCode;
-  memory_.watch(page);
+  memory_.watch(page, observer_);
 }
 
 bool Mmu::code_watched(memory::PhysAddr page) const { return page_kind_[page_number(page)] & kCode; }
 
 void Mmu::forget_kind(u64 page, u8 kind) {
   page_kind_[page] &= u8(~kind);
-  if (!page_kind_[page]) memory_.unwatch(memory_.page_address(page));
+  if (!page_kind_[page]) memory_.unwatch(memory_.page_address(page), observer_);
 }
 
-void Mmu::watched_write(memory::PhysAddr from, u64 length) {
+void Mmu::watched_write(memory::PhysAddr from, u64 length, memory::Writer writer) {
   const u64 page = page_number(from);
   if ((page_kind_[page] & kCode) && code_observer_ && code_observer_->code_write(from, length)) {
     forget_kind(page, kCode);
   }
-  if ((page_kind_[page] & kTable) && !committing_) table_write(from, length, table_pages_[page]);
+  if ((page_kind_[page] & kTable) && writer == memory::Writer::kGuest) table_write(from, length, table_pages_[page]);
 }
 
 // Entries that were present may have been used to fill the TLB; others cannot have been.

@@ -8,8 +8,9 @@
 // them, so this is one of the permitted behaviours; it is independent of the TLB's size and of the engine.
 //
 // Invariants
-//  1. A page-table page through which an entry of the TLB was filled is watched (GuestMemory::watch). A write to it
-//     drops what was derived from the overwritten entries before the write happens.
+//  1. A page-table page through which an entry of the TLB was filled is watched (GuestMemory::watch). A write to it,
+//     by whichever processor or device, drops what was derived from the overwritten entries before the write happens.
+//     A walk of another processor that sets A and D bits drops nothing: the entries stay true.
 //  2. The write tables hold only pages that are dirty and not watched, with the D bit set in their entry.
 //  3. An entry exists only if the walk that filled it would still succeed, with the A bits set.
 //  4. Faults are values: translate() returns false and fills a Fault. Nothing is changed then, save A bits of upper
@@ -91,7 +92,7 @@ class Mmu final : public memory::WriteObserver {
   u64 revocations() const { return revocations_; }
 
   // memory::WriteObserver
-  void watched_write(memory::PhysAddr from, u64 length) override;
+  void watched_write(memory::PhysAddr from, u64 length, memory::Writer writer) override;
   void forget_write_access() override;
   void forget_write_access(memory::PhysAddr page) override;
 
@@ -139,6 +140,7 @@ class Mmu final : public memory::WriteObserver {
   }
 
   memory::GuestMemory& memory_;
+  unsigned observer_;                    // this one's number there
   CodeObserver* code_observer_ = nullptr;
   Tables tables_;
   // The slots of the data tables that hold an entry, and perhaps some that do no more: table number and index.
@@ -154,7 +156,6 @@ class Mmu final : public memory::WriteObserver {
   struct Root { u64 cr3 = ~u64{0}; u64 mode = 0; u64 space = 0; };
   std::array<Root, 16> roots_{};
   unsigned next_root_ = 0;
-  bool committing_ = false;              // the walker itself writes A and D bits
   std::array<u64, 64> fetched_pages_{};  // bit set by hash: linear pages fetched from since the last fetch_changed()
 };
 

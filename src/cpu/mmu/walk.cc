@@ -130,9 +130,7 @@ void Mmu::commit(Walk& w) {
     Walk::Step& step = w.steps[i];
     const u64 wanted = wanted_entry(w, i);
     if (wanted != step.entry) {
-      committing_ = true;
-      memory_.note_write(step.at, step.entry_size);
-      committing_ = false;
+      memory_.note_write(step.at, step.entry_size, memory::Writer::kWalk);
       std::memcpy(memory_.host_page(step.at) + (step.at.value & memory::kPageMask), &wanted, step.entry_size);
     }
     note_table(memory::PhysAddr(step.at.value & ~memory::kPageMask), step.level, step.base, step.entry_size);
