@@ -1,5 +1,6 @@
-// What a processor needs from outside: eight functions. The processor knows nothing of devices; machine/board
-// implements this face, tests implement it in a few lines.
+// What a processor needs from outside: ten functions, of which two have a default. The processor knows nothing of
+// devices, nor of other processors; machine/board implements this face, once for each processor; tests implement it in
+// a few lines.
 //
 // During a call, cpu.position() is the position of the instruction that makes it (not yet retired), so that the
 // board can compute the time. A call may lead to cpu.request_stop(): the processor then returns from run() after
@@ -10,6 +11,7 @@
 
 #include "base/integers.h"
 #include "memory/address.h"
+#include "x86/cpuid.h"
 
 namespace pollux::cpu {
 
@@ -41,6 +43,13 @@ class Bus {
   // CR8, the task priority (bits 3:0).
   virtual u64 task_priority() = 0;
   virtual void set_task_priority(u64 cr8) = 0;
+
+  // Which of how many processors this is, as CPUID tells it. Fixed for the machine's life.
+  virtual x86::Topology topology() const { return {}; }
+
+  // PAUSE: the guest spins. Called before the instruction retires; where other processors wait for their turn, it leads
+  // to request_stop().
+  virtual void pause() {}
 };
 
 }  // namespace pollux::cpu

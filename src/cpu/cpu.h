@@ -4,6 +4,10 @@
 // Contract of run(): executes until position() == until, or returns earlier with a reason; never passes until.
 // Interrupts are taken at instruction boundaries only, when interrupt_line is raised, RFLAGS.IF is set and no shadow
 // (STI, MOV SS, POP SS) holds; taking one retires nothing. Faults are delivered to the guest inside run().
+//
+// Several processors of one machine run in turns, never nested, on one thread. Each counts its position from where
+// set_position() puts it at the start of its turn, so that positions are the machine's. While one runs, another one's
+// set_interrupt_line() and raise_nmi() may be called, and writes to pages that it watches are reported to it.
 #pragma once
 
 #include <memory>
@@ -29,10 +33,12 @@ class Cpu {
 
   // Exact at any moment, also inside bus calls.
   virtual door::Position position() const = 0;
-  // Moves the position without executing: the machine's wake of a halted processor counts one.
+  // Moves the position without executing, between runs: to the machine's position when this processor's turn begins; the
+  // machine's wake from idleness counts one.
   virtual void set_position(door::Position position) = 0;
 
-  // The architectural state. Reading is valid between runs. After changing it, call state_changed().
+  // The architectural state. Reading is valid between runs, and so is changing it (INIT, start-up): call state_changed()
+  // afterwards.
   virtual x86::State& state() = 0;
   virtual void state_changed() = 0;
 

@@ -3,6 +3,7 @@
 // performance counters.
 #include "x86/cpuid.h"
 
+#include <bit>
 #include <string_view>
 
 #include "x86/control.h"
@@ -86,31 +87,37 @@ constexpr std::string_view kBrand = "Pollux deterministic x86-64 processor @ 1.0
 
 }  // namespace
 
-CpuidResult cpuid(u32 leaf, u32 subleaf, const State& state, u32 apic_id) {
+CpuidResult cpuid(u32 leaf, u32 subleaf, const State& state, const Topology& topology) {
   constexpr u32 kLastBasic = 0x16, kLastExtended = 0x80000008, kLastHypervisor = 0x40000010;
+  const u32 apic_id = topology.apic_id;
+  // How many low bits of an identifier number the cores.
+  const unsigned core_bits = unsigned(std::bit_width(topology.processors - 1));
   switch (leaf) {
     case 0:
       return {kLastBasic, letters(kVendor, 0), letters(kVendor, 8), letters(kVendor, 4)};
     case 1: {
       const u32 osxsave = state.cr4 & kCr4Osxsave ? 1u << 27 : 0;
-      return {kSignature, apic_id << 24 | 1 << 16 | 8 << 8, kLeaf1Ecx | osxsave, kLeaf1Edx};
+      const u32 several = topology.processors > 1 ? 1u << 28 : 0;  // HTT: the number in EBX is valid
+      return {kSignature, apic_id << 24 | topology.processors << 16 | 8 << 8, kLeaf1Ecx | osxsave, kLeaf1Edx | several};
     }
     case 2:
       return {0x00000001, 0, 0, 0};
-    case 4:  // caches: 32 KiB of instructions, 32 KiB of data, 1 MiB
+    case 4: {  // caches, each of one core: 32 KiB of instructions, 32 KiB of data, 1 MiB
+      const u32 cores = ((1u << core_bits) - 1) << 26;
       switch (subleaf) {
-        case 0: return {0x121, 0x01c0003f, 63, 0};
-        case 1: return {0x122, 0x01c0003f, 63, 0};
-        case 2: return {0x143, 0x03c0003f, 1023, 0};
+        case 0: return {cores | 0x121, 0x01c0003f, 63, 0};
+        case 1: return {cores | 0x122, 0x01c0003f, 63, 0};
+        case 2: return {cores | 0x143, 0x03c0003f, 1023, 0};
         default: return {};
       }
+    }
     case 6:
       return {bits({2}), 0, 0, 0};  // ARAT: the timer runs in every sleep state
     case 7:
       return subleaf == 0 ? CpuidResult{0, kLeaf7Ebx, kLeaf7Ecx, 0} : CpuidResult{};
-    case 0xb:  // one processor a package
+    case 0xb:  // one thread a core; all cores in one package
       if (subleaf == 0) return {0, 1, 0x100, apic_id};
-      if (subleaf == 1) return {0, 1, 0x201, apic_id};
+      if (subleaf == 1) return {core_bits, topology.processors, 0x201, apic_id};
       return {0, 0, subleaf, apic_id};
     case 0xd:
       if (subleaf == 0) return {3, 576, 576, 0};  // x87 and SSE state, legacy area and header

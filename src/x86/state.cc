@@ -1,5 +1,7 @@
 #include "x86/state.h"
 
+#include "x86/control.h"
+
 namespace pollux::x86 {
 
 void State::reset() {
@@ -15,6 +17,40 @@ void State::reset() {
   dr[7] = 0x400;
   x87.control = 0x40;
   x87.tag = 0xff;
+}
+
+// SDM vol. 3, table 10-1, column INIT: x87, SSE, XCR0, memory types and most model-specific registers stay, and so do CD
+// and NW of CR0.
+void State::init() {
+  const State old = *this;
+  reset();
+  cr0 &= old.cr0 | ~u64{kCr0Cd | kCr0Nw};
+  x87 = old.x87;
+  xmm = old.xmm;
+  mxcsr = old.mxcsr;
+  xcr0 = old.xcr0;
+  star = old.star;
+  lstar = old.lstar;
+  cstar = old.cstar;
+  sfmask = old.sfmask;
+  kernel_gs_base = old.kernel_gs_base;
+  sysenter_cs = old.sysenter_cs;
+  sysenter_esp = old.sysenter_esp;
+  sysenter_eip = old.sysenter_eip;
+  pat = old.pat;
+  tsc_adjust = old.tsc_adjust;
+  tsc_aux = old.tsc_aux;
+  misc_enable = old.misc_enable;
+  spec_ctrl = old.spec_ctrl;
+  mtrr_def_type = old.mtrr_def_type;
+  mtrr_fixed = old.mtrr_fixed;
+  mtrr_variable = old.mtrr_variable;
+}
+
+void State::start_up(u8 vector) {
+  segment[kCs].selector = u16(vector << 8);
+  segment[kCs].base = u64{vector} << 12;
+  rip = 0;
 }
 
 void State::visit(Visitor& v) {

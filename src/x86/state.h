@@ -73,6 +73,8 @@ struct State {
   bool nmi_pending = false;
 
   void reset();  // power-on, at the reset vector in real mode
+  void init();   // INIT: as reset, but for what the manual leaves unchanged
+  void start_up(u8 vector);  // a start-up message to a processor after INIT: real mode at vector * 4 KiB
   void visit(Visitor& v);
 };
 

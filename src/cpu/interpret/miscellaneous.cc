@@ -10,9 +10,10 @@ namespace {
 using x86::Exception;
 
 void nothing(Interpreter&, const Instruction&) {}
+void pause(Interpreter& cpu, const Instruction&) { cpu.bus().pause(); }
 
 void cpuid(Interpreter& cpu, const Instruction&) {
-  const x86::CpuidResult r = x86::cpuid(cpu.reg<u32>(0), cpu.reg<u32>(x86::kRcx * 8), cpu.s(), 0);
+  const x86::CpuidResult r = x86::cpuid(cpu.reg<u32>(0), cpu.reg<u32>(x86::kRcx * 8), cpu.s(), cpu.bus().topology());
   cpu.set_reg<u32>(x86::kRax * 8, r.eax);
   cpu.set_reg<u32>(x86::kRbx * 8, r.ebx);
   cpu.set_reg<u32>(x86::kRcx * 8, r.ecx);
@@ -47,7 +48,7 @@ std::span<const Binding> miscellaneous_bindings() {
   constexpr Pattern kMem = pattern::kMem;
   static const std::vector<Binding> rows = {
       {ZYDIS_MNEMONIC_NOP, nothing, {}, kInt, kAnyOperands},
-      {ZYDIS_MNEMONIC_PAUSE, nothing},
+      {ZYDIS_MNEMONIC_PAUSE, pause},
       {ZYDIS_MNEMONIC_PREFETCH, nothing, {}, kInt, kAnyOperands},
       {ZYDIS_MNEMONIC_PREFETCHW, nothing, {}, kInt, kAnyOperands},
       {ZYDIS_MNEMONIC_PREFETCHWT1, nothing, {}, kInt, kAnyOperands},
