@@ -68,6 +68,7 @@ class Lapic final : public Registers, public Timed {
 
   bool enabled() const { return apic_base_ & kBaseEnable; }
   bool x2apic() const { return apic_base_ & kBaseX2apic; }
+  bool software_enabled() const { return spurious_ & kSoftwareEnable; }
   u32 id() const { return id_; }
 
   bool addressed_by(const InterruptMessage& message) const;
@@ -104,8 +105,6 @@ class Lapic final : public Registers, public Timed {
   u32 timer_count() const;
   void start_timer(u32 count);
   void set_deadline(door::VirtualNs deadline);
-
-  bool software_enabled() const { return spurious_ & kSoftwareEnable; }
 
   Host& host_;
   LapicPort& port_;

@@ -23,7 +23,7 @@ inline constexpr u64 kMaxMemory = 0x20'0000'0000;  // 128 GiB: ends below the 64
 
 // ---- processors and interrupts ----
 // Local APIC identifiers count from 0. MSI: address 0xfeexxxxx, data as in SDM vol. 3, 11.11.
-inline constexpr u32 kMaxCpus = 1;
+inline constexpr u32 kMaxCpus = 8;  // as many as flat logical destinations can name
 inline constexpr u8 kIoApicId = 0;
 inline constexpr u32 kIoApicPins = 24;
 inline constexpr u32 kIoApicGsiBase = 0;

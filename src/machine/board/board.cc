@@ -1,4 +1,5 @@
-// Construction, the address maps and the bus. Time and the run loop are in board_run.cc.
+// Construction, the address maps and the signals. Time, turns and the run loop are in board_run.cc, the bus in
+// processor.cc.
 #include "machine/board/board.h"
 
 #include "base/check.h"
@@ -10,8 +11,9 @@ using device::Lapic;
 
 Board::Board(memory::GuestMemory& memory, BoardSettings settings)
     : memory_(memory),
+      turns_(settings.processors),
       clock_(settings.rate),
-      interrupts_(*this, *this),
+      interrupts_(*this, *this, settings.processors),
       pit_(*this, interrupts_.isa(platform::kPicTimerIrq)),
       rtc_(*this, interrupts_.isa(platform::kRtcIrq)),
       serial_(*this, interrupts_.isa(platform::kSerialIrq)),
@@ -19,6 +21,9 @@ Board::Board(memory::GuestMemory& memory, BoardSettings settings)
       power_ports_(*this),
       pci_(platform::kPciWindowBase, platform::kPciWindowBase + platform::kPciWindowSize),
       entropy_(*this, interrupts_) {
+  for (u32 n = 0; n < settings.processors; ++n) {
+    processors_.push_back(std::make_unique<Processor>(*this, n, settings.processors));
+  }
   unsigned slot = platform::kFirstVirtioSlot;
   pci_.add(slot++, entropy_);
   for (auto& disk : settings.disks) {
@@ -59,12 +64,12 @@ void Board::ConfigPorts::write(u64 offset, unsigned size, u64 value) {
   board.pci_.config_ports().write(offset, size, value);
 }
 
-std::optional<Board::Place> Board::place(u64 at, unsigned size) {
+std::optional<Board::Place> Board::place(u32 processor, u64 at, unsigned size) {
   const auto within = [&](u64 base, u64 bytes) { return at >= base && at - base + size <= bytes; };
   if (within(platform::kPciWindowBase, platform::kPciWindowSize)) {
     return Place{&pci_.window(), at - platform::kPciWindowBase};
   }
-  Lapic& lapic = interrupts_.lapic();
+  Lapic& lapic = interrupts_.lapic(processor);
   if (lapic.decodes_memory() && within(lapic.base(), platform::kLocalApicSize)) return Place{&lapic, at - lapic.base()};
   if (within(platform::kIoApicBase, platform::kIoApicSize)) {
     return Place{&interrupts_.ioapic(), at - platform::kIoApicBase};
@@ -72,37 +77,27 @@ std::optional<Board::Place> Board::place(u64 at, unsigned size) {
   return std::nullopt;
 }
 
-u64 Board::mmio_read(memory::PhysAddr at, unsigned size) {
-  if (const auto where = place(at.value, size)) return where->registers->read(where->offset, size);
-  return size >= 8 ? ~u64{0} : (u64{1} << (size * 8)) - 1;
+void Board::interrupt_line(u32 processor, bool raised) {
+  processors_[processor]->cpu().set_interrupt_line(raised);
+  if (raised && in_processor_ && processor == turns_.current()) current().request_stop();
 }
 
-void Board::mmio_write(memory::PhysAddr at, unsigned size, u64 value) {
-  if (const auto where = place(at.value, size)) where->registers->write(where->offset, size, value);
+// One that waits for its start-up knows no other signal.
+void Board::nmi(u32 processor) {
+  if (!processors_[processor]->waits()) processors_[processor]->cpu().raise_nmi();
 }
 
-// The guest's counter is the bus's plus IA32_TSC_ADJUST, and its deadline is in the guest's counter.
-std::optional<u64> Board::apic_msr_read(u32 index) {
-  const std::optional<u64> value = interrupts_.lapic().msr_read(index);
-  if (index == Lapic::kMsrTscDeadline && value && *value != 0) return *value + cpu_->state().tsc_adjust;
-  return value;
+// The first processor goes to the reset vector, as after power-on; firmware would start the machine anew.
+void Board::init(u32 processor) {
+  if (processor == 0) return emit(door::PowerOutput{door::PowerEvent::kReset, 0});
+  start_messages_.push_back({processor, true, 0});
+  wake_board();
 }
 
-bool Board::apic_msr_write(u32 index, u64 value) {
-  if (index == Lapic::kMsrTscDeadline && value != 0) {
-    const u64 adjust = cpu_->state().tsc_adjust;
-    const bool passed = i64(value - adjust) <= 0;  // before power-on
-    value = passed ? 1 : value - adjust;
-  }
-  return interrupts_.lapic().msr_write(index, value);
+void Board::start_up(u32 processor, u8 vector) {
+  start_messages_.push_back({processor, false, vector});
+  wake_board();
 }
-
-void Board::interrupt_line(bool raised) {
-  cpu_->set_interrupt_line(raised);
-  if (raised && in_processor_) cpu_->request_stop();
-}
-
-void Board::init() { emit(door::PowerOutput{door::PowerEvent::kReset, 0}); }  // as a PC with one processor does
 
 void Board::visit(Visitor& v) {
   POLLUX_CHECK(outputs_.empty() || !v.restoring(), "outputs are taken before a machine is restored");
@@ -118,6 +113,9 @@ void Board::visit(Visitor& v) {
   for (std::size_t i = 0; i < nics_.size(); ++i) v.component("nic" + std::to_string(i), *nics_[i]);
   interrupts_.visit(v);
   v.field("off", off_);
+  turns_.visit(v);
+  if (processors() == 1) return;  // it never waits to be started
+  for (auto& processor : processors_) v.component("processor" + std::to_string(processor->number()), *processor);
 }
 
 }  // namespace pollux::machine::board

@@ -1,71 +1,107 @@
-// Time on the board: running the processor up to the next event, events, idling.
+// Time on the board: running processors in turns up to the next event, events, idling.
 #include <algorithm>
 
 #include "base/check.h"
 #include "machine/board/board.h"
 
 namespace pollux::machine::board {
-namespace {
-constexpr u64 kInterruptFlag = 1 << 9;
-}
 
 door::VirtualNs Board::deadline() const {
   door::VirtualNs first = pit_.deadline();
   const device::Timed* const others[] = {&rtc_, &serial_, &acpi_};
   for (const device::Timed* timed : others) first = std::min(first, timed->deadline());
-  return std::min(first, const_cast<Interrupts&>(interrupts_).lapic().deadline());
+  return std::min(first, interrupts_.deadline());
 }
 
 void Board::settle() {
+  start_processors();
   const door::VirtualNs time = now();
-  device::Timed* const all[] = {&interrupts_.lapic(), &pit_, &rtc_, &serial_, &acpi_};
-  for (device::Timed* timed : all) {
-    if (timed->deadline() <= time) timed->advance();
-    POLLUX_CHECK(timed->deadline() > time, "a device does all that is due in one advance");
+  const auto settle_one = [time](device::Timed& timed) {
+    if (timed.deadline() <= time) timed.advance();
+    POLLUX_CHECK(timed.deadline() > time, "a device does all that is due in one advance");
+  };
+  for (u32 n = 0; n < processors(); ++n) settle_one(interrupts_.lapic(n));
+  for (device::Timed* timed : {static_cast<device::Timed*>(&pit_), static_cast<device::Timed*>(&rtc_),
+                               static_cast<device::Timed*>(&serial_), static_cast<device::Timed*>(&acpi_)}) {
+    settle_one(*timed);
+  }
+  start_processors();  // a timer's line may lead to an INIT, too
+}
+
+void Board::start_processors() {
+  if (start_messages_.empty()) return;
+  for (const StartMessage& message : std::exchange(start_messages_, {})) {
+    Processor& target = *processors_[message.processor];
+    message.init ? target.init() : target.start_up(message.vector);
   }
 }
 
-bool Board::wakes() const {
-  const x86::State& state = cpu_->state();
-  return !state.halted || state.nmi_pending || (interrupts_.raised() && state.rflags & kInterruptFlag);
+bool Board::idle() const {
+  if (off_) return false;
+  for (const auto& processor : processors_) {
+    if (processor->can_run()) return false;
+  }
+  return true;
 }
-
-bool Board::idle() const { return !off_ && !wakes(); }
 
 RunStop Board::run(door::Position until) {
   for (;;) {
     if (off_) return RunStop::kOff;
     if (!outputs_.empty()) return RunStop::kOutput;
-    if (cpu_->position() >= until) return RunStop::kPosition;
+    if (position() >= until) return RunStop::kPosition;
     if (idle()) return RunStop::kIdle;
-    run_processor(std::min(until, clock_.first_at(deadline())));
+    choose_turn();
+    run_processor(std::min({until, clock_.first_at(deadline()), turns_.ends()}));
     settle();
   }
 }
 
+// Only where an instruction is about to execute: what is decided here is part of the machine's state.
+void Board::choose_turn() {
+  const door::Position here = position();
+  const u32 before = turns_.current();
+  turns_.choose(here, [this](u32 n) { return processors_[n]->can_run(); });
+  if (turns_.current() != before) current().set_position(here);
+}
+
+// A lone spinner keeps its turn: nobody would be served by ending it.
+void Board::pause() {
+  for (u32 n = 0; n < processors(); ++n) {
+    if (n == turns_.current() || !processors_[n]->can_run()) continue;
+    turns_.end(position() + 1);
+    current().request_stop();
+    return;
+  }
+}
+
 void Board::run_processor(door::Position until) {
+  cpu::Cpu& cpu = current();
   const std::size_t taken = outputs_.size();
-  const door::Position from = cpu_->position();
+  const door::Position from = cpu.position();
   in_processor_ = true;
-  const cpu::StopReason reason = cpu_->run(until);
+  const cpu::StopReason reason = cpu.run(until);
   in_processor_ = false;
   if (reason == cpu::StopReason::kShutdown) {
     // One position of its own, so that "before the shutdown" and "after it" differ.
-    cpu_->set_position(cpu_->position() + 1);
+    cpu.set_position(cpu.position() + 1);
     emit(door::OperatorOutput{"The guest's processor shut down after a triple fault."});
     emit(door::PowerOutput{door::PowerEvent::kReset, 0});
+  } else if (reason == cpu::StopReason::kRequested && cpu.position() == from) {
+    // The delivery of an interrupt reached a device (a stack or a table in device memory) and nothing has retired: a
+    // position of its own, too.
+    cpu.set_position(from + 1);
   } else {
-    POLLUX_CHECK(cpu_->position() > from, "a processor that can run does run");
+    POLLUX_CHECK(cpu.position() > from, "a processor that can run does run");
   }
-  for (std::size_t i = taken; i < outputs_.size(); ++i) outputs_[i].position = cpu_->position();
+  for (std::size_t i = taken; i < outputs_.size(); ++i) outputs_[i].position = cpu.position();
 }
 
 void Board::skip_idle() {
   const door::VirtualNs wake = idle_until();
   POLLUX_CHECK(wake != door::kNever, "only a machine that waits for a time can skip to it");
-  const door::Position next = cpu_->position() + 1;
+  const door::Position next = position() + 1;
   clock_.jump(next, wake);
-  cpu_->set_position(next);
+  current().set_position(next);
   settle();
 }
 
@@ -75,17 +111,17 @@ void Board::emit(door::Output output) {
     serial_.flush();
     off_ = true;
   }
-  outputs_.push_back({cpu_->position(), std::move(output)});
+  outputs_.push_back({position(), std::move(output)});
   wake_board();
 }
 
 void Board::pass_time(u64 ns) {
-  clock_.jump(cpu_->position(), now() + ns);
+  clock_.jump(position(), now() + ns);
   wake_board();
 }
 
 void Board::wake_board() {
-  if (in_processor_) cpu_->request_stop();
+  if (in_processor_) current().request_stop();
 }
 
 }  // namespace pollux::machine::board

@@ -17,9 +17,9 @@ constexpr u64 kRate = u64{20} << 32;  // 20 ns a position
 struct Pc {
   memory::GuestMemory memory{memory::heap_region(1 << 20)};
   Board board;
-  ScriptedCpu cpu{board};
+  ScriptedCpu cpu{board.bus(0)};
 
-  explicit Pc(u64 rate = kRate) : board(memory, {rate, {}, {}}) { board.connect(cpu); }
+  explicit Pc(u64 rate = kRate) : board(memory, {.rate = rate}) { board.connect(0, cpu); }
 
   static void lapic(cpu::Bus& bus, u64 offset, u32 value) {
     bus.mmio_write(PhysAddr(platform::kLocalApicBase + offset), 4, value);
@@ -146,33 +146,33 @@ TEST(Board, TheTimeStampCounterCountsVirtualNanoseconds) {
 
 TEST(Board, NobodyAnswersWithOnes) {
   Pc pc;
-  EXPECT_EQ(pc.board.port_read(0x1234, 4), ~u32{0});
-  EXPECT_EQ(pc.board.port_read(0x1234, 2), 0xffffu);
-  EXPECT_EQ(pc.board.mmio_read(PhysAddr(0xd000'0000), 8), ~u64{0});
-  EXPECT_EQ(pc.board.mmio_read(PhysAddr(0xfed0'0000), 4), 0xffff'ffffu) << "no HPET";
+  EXPECT_EQ(pc.board.bus(0).port_read(0x1234, 4), ~u32{0});
+  EXPECT_EQ(pc.board.bus(0).port_read(0x1234, 2), 0xffffu);
+  EXPECT_EQ(pc.board.bus(0).mmio_read(PhysAddr(0xd000'0000), 8), ~u64{0});
+  EXPECT_EQ(pc.board.bus(0).mmio_read(PhysAddr(0xfed0'0000), 4), 0xffff'ffffu) << "no HPET";
 }
 
 TEST(Board, AWideAccessReachesByteRegistersOneByOne) {
   Pc pc;
-  pc.board.port_write(platform::kRtc, 2, 0xab40);  // index 0x40, data 0xab
-  pc.board.port_write(platform::kRtc, 1, 0x40);
-  EXPECT_EQ(pc.board.port_read(platform::kRtc + 1, 1), 0xabu);
-  EXPECT_EQ(pc.board.port_read(platform::kPciConfigAddress, 4) & 0x7f00'0003, 0u);
+  pc.board.bus(0).port_write(platform::kRtc, 2, 0xab40);  // index 0x40, data 0xab
+  pc.board.bus(0).port_write(platform::kRtc, 1, 0x40);
+  EXPECT_EQ(pc.board.bus(0).port_read(platform::kRtc + 1, 1), 0xabu);
+  EXPECT_EQ(pc.board.bus(0).port_read(platform::kPciConfigAddress, 4) & 0x7f00'0003, 0u);
 }
 
 TEST(Board, TheEntropyDeviceIsOnTheBus) {
   Pc pc;
-  pc.board.port_write(platform::kPciConfigAddress, 4, 0x8000'0000 | platform::kFirstVirtioSlot << 11);
-  EXPECT_EQ(pc.board.port_read(platform::kPciConfigData, 4), 0x1044'1af4u);
+  pc.board.bus(0).port_write(platform::kPciConfigAddress, 4, 0x8000'0000 | platform::kFirstVirtioSlot << 11);
+  EXPECT_EQ(pc.board.bus(0).port_read(platform::kPciConfigData, 4), 0x1044'1af4u);
 }
 
 TEST(Interrupts, TheTimerLineReachesInputTwo) {
   Pc pc;
-  pc.board.mmio_write(PhysAddr(platform::kIoApicBase), 4, 0x14);
-  pc.board.mmio_write(PhysAddr(platform::kIoApicBase + 0x10), 4, 0x52);  // input 2, vector 0x52
-  pc.board.port_write(0x43, 1, 0x30);
-  pc.board.port_write(0x40, 1, 0);
-  pc.board.port_write(0x40, 1, 1);
+  pc.board.bus(0).mmio_write(PhysAddr(platform::kIoApicBase), 4, 0x14);
+  pc.board.bus(0).mmio_write(PhysAddr(platform::kIoApicBase + 0x10), 4, 0x52);  // input 2, vector 0x52
+  pc.board.bus(0).port_write(0x43, 1, 0x30);
+  pc.board.bus(0).port_write(0x40, 1, 0);
+  pc.board.bus(0).port_write(0x40, 1, 1);
   pc.board.run(Position(100'000));
   ASSERT_EQ(pc.cpu.taken.size(), 1u);
   EXPECT_EQ(pc.cpu.taken[0].vector, 0x52);

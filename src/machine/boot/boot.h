@@ -15,7 +15,8 @@
 //  2. Only RAM below 4 GiB is written; the layout of what lies below 1 MiB is in low_memory.h.
 //  3. ACPI tables are in memory for every kind (acpi_tables.h).
 //
-// Does not: read files (the caller brings the bytes), emulate a BIOS, start processors other than the first.
+// Does not: read files (the caller brings the bytes), emulate a BIOS, start processors other than the first (kernels do
+// so themselves, by INIT and start-up messages).
 // Sources: Linux Documentation/arch/x86/boot.rst; Xen docs/misc/pvh.pandoc; Multiboot 0.6.96 and 2.0 specifications.
 #pragma once
 

@@ -11,6 +11,7 @@ namespace {
 board::BoardSettings board_settings(const Config& config) {
   board::BoardSettings settings;
   settings.rate = config.rate;
+  settings.processors = config.cpus;
   for (const DiskConfig& disk : config.disks) {
     settings.disks.push_back({u32(settings.disks.size()), disk.size_bytes, disk.read_only, disk.serial});
   }
@@ -53,9 +54,11 @@ class ComponentDigests final : public Visitor {
 Computer::Computer(Config config, memory::Region region, const EngineMaker& engine)
     : config_(std::move(config)),
       memory_(std::move(region)),
-      board_(memory_, board_settings(config_)),
-      cpu_(engine(memory_, board_)) {
-  board_.connect(*cpu_);
+      board_(memory_, board_settings(config_)) {
+  for (u32 n = 0; n < config_.cpus; ++n) {
+    cpus_.push_back(engine(memory_, board_.bus(n)));
+    board_.connect(n, *cpus_[n]);
+  }
 }
 
 Result<std::unique_ptr<Computer>> Computer::create(Config config, memory::Region region, const EngineMaker& engine) {
@@ -71,12 +74,13 @@ Result<void> Computer::load_kernel() {
   request.kernel = config_.kernel;
   request.initrd = config_.initrd;
   request.command_line = config_.command_line;
+  request.hardware.cpus = config_.cpus;
   Result<boot::Booted> booted = boot::load(request, memory_);
   if (!booted) return pass(booted);
   kernel_kind_ = booted->kind;
   rng_seed_ = booted->rng_seed;
-  cpu_->state() = booted->state;
-  cpu_->state_changed();
+  cpu().state() = booted->state;
+  cpu().state_changed();
   return {};
 }
 
@@ -137,7 +141,9 @@ std::vector<door::DiskOutput> Computer::outstanding_disk_requests() {
 
 void Computer::visit_devices(Visitor& v) {
   v.field("seeded", seeded_);
-  v.component("cpu", *cpu_);
+  for (u32 n = 0; n < config_.cpus; ++n) {
+    v.component(config_.cpus == 1 ? "cpu" : "cpu" + std::to_string(n), *cpus_[n]);
+  }
   board_.visit(v);
 }
 

@@ -1,6 +1,7 @@
-// The computer: memory, one processor and the board around it, as a machine.
+// The computer: memory, processors and the board around them, as a machine.
 //
-// Made by create() from a configuration: the kernel is loaded and the processor stands before its first instruction.
+// Made by create() from a configuration: the kernel is loaded and the first processor stands before its first
+// instruction; the others wait to be started.
 // Then it is driven through the Machine face. Inputs go to the device they are meant for; one for a device that does
 // not exist is dropped, for it does so equally in every copy.
 //
@@ -9,6 +10,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "machine/board/board.h"
 #include "machine/boot/boot.h"
@@ -27,7 +29,7 @@ class Computer final : public Machine {
   RunStop run(door::Position until) override { return board_.run(until); }
   void deliver(DeliverKey key, const door::Input& input) override;
   std::vector<door::OutputAt> take_outputs() override { return board_.take_outputs(); }
-  door::Position position() const override { return cpu_->position(); }
+  door::Position position() const override { return board_.position(); }
   door::VirtualNs now() const override { return board_.now(); }
   door::VirtualNs idle_until() const override { return board_.idle_until(); }
   void skip_idle() override { board_.skip_idle(); }
@@ -42,7 +44,7 @@ class Computer final : public Machine {
   std::vector<door::DiskOutput> outstanding_disk_requests();
 
   // For debugging aids and tests.
-  cpu::Cpu& cpu() { return *cpu_; }
+  cpu::Cpu& cpu(u32 number = 0) { return *cpus_[number]; }
   memory::GuestMemory& memory() { return memory_; }
 
  private:
@@ -54,7 +56,7 @@ class Computer final : public Machine {
   Config config_;
   memory::GuestMemory memory_;
   board::Board board_;
-  std::unique_ptr<cpu::Cpu> cpu_;
+  std::vector<std::unique_ptr<cpu::Cpu>> cpus_;
   boot::KernelKind kernel_kind_ = boot::KernelKind::kLinux;
   std::optional<memory::PhysAddr> rng_seed_;
   bool seeded_ = false;

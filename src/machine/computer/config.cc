@@ -7,7 +7,7 @@ namespace pollux::machine::computer {
 namespace {
 
 constexpr u64 kMagic = 0x72657475'706d6f43;  // "Computer" in a file
-constexpr u32 kVersion = 1;
+constexpr u32 kVersion = 2;
 
 std::unexpected<Error> usage(std::string sentence) { return fail(ErrorKind::kUsage, std::move(sentence)); }
 
@@ -20,6 +20,10 @@ Result<void> validate(const Config& c) {
   }
   if (c.memory_bytes > platform::kMaxMemory) {
     return usage("The memory size must be at most " + std::to_string(platform::kMaxMemory >> 30) + " GiB.");
+  }
+  if (c.cpus < 1 || c.cpus > platform::kMaxCpus) {
+    return usage("A computer has 1 to " + std::to_string(platform::kMaxCpus) + " processors, not " +
+                 std::to_string(c.cpus) + ".");
   }
   if (c.rate == 0) return usage("The rate of virtual time must not be zero.");
   if (c.disks.size() > kMaxDisks) return usage("A computer has at most " + std::to_string(kMaxDisks) + " disks.");
@@ -44,6 +48,7 @@ Bytes encode(const Config& c) {
   out.put<u64>(kMagic);
   out.put<u32>(kVersion);
   out.put<u64>(c.memory_bytes);
+  out.put<u32>(c.cpus);
   out.put<u64>(c.rate);
   out.put_text(c.command_line);
   out.put_varint(c.disks.size());
@@ -76,6 +81,7 @@ Result<Config> decode(ByteSpan bytes) {
 
   Config c;
   c.memory_bytes = in.get<u64>();
+  c.cpus = in.get<u32>();
   c.rate = in.get<u64>();
   c.command_line = in.get_text();
   const u64 disks = in.get_varint();

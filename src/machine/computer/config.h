@@ -31,6 +31,7 @@ inline constexpr u64 kDefaultRate = u64{20} << 32;
 
 struct Config {
   u64 memory_bytes = u64{1} << 30;  // a multiple of 4 KiB, at least 1 MiB
+  u32 cpus = 1;                     // 1 to platform::kMaxCpus
   Bytes kernel;
   Bytes initrd;  // may be empty
   std::string command_line;

@@ -10,6 +10,7 @@ namespace {
 Config sample() {
   Config c;
   c.memory_bytes = 64 << 20;
+  c.cpus = 4;
   c.kernel = Bytes(5000, std::byte{7});
   c.initrd = Bytes(300, std::byte{8});
   c.command_line = "console=ttyS0";
@@ -49,6 +50,8 @@ TEST(Config, WhatCannotBeAComputerIsRefusedWithASentence) {
   };
   EXPECT_TRUE(refused([](Config& c) { c.memory_bytes = 100; }));
   EXPECT_TRUE(refused([](Config& c) { c.memory_bytes = u64{1} << 50; }));
+  EXPECT_TRUE(refused([](Config& c) { c.cpus = 0; }));
+  EXPECT_TRUE(refused([](Config& c) { c.cpus = 9; }));
   EXPECT_TRUE(refused([](Config& c) { c.rate = 0; }));
   EXPECT_TRUE(refused([](Config& c) { c.disks[0].size_bytes = 513; }));
   EXPECT_TRUE(refused([](Config& c) { c.disks[0].serial = "a serial number that is too long"; }));
