@@ -4,6 +4,8 @@
 
 #include <toml++/toml.h>
 
+#include "machine/platform.h"
+
 namespace pollux::api {
 
 namespace {
@@ -40,6 +42,7 @@ class Reader {
     if (name == "plain-text") return flag(name, value, options_.pair.plain_text);
     if (name == "timeout-ms") return milliseconds(name, value, options_.pair.timeout_ms);
     if (name == "memory") return parsed(name, value, parse_size, [&](u64 bytes) { machine.memory_bytes = bytes; });
+    if (name == "cpus") return cpus(value);
     if (name == "disk") {
       return each(name, value, parse_disk, [&](DiskOption disk) { machine.disks.push_back(std::move(disk)); });
     }
@@ -67,6 +70,22 @@ class Reader {
     if (text == "host") return ClockKind::kHost;
     if (text == "virtual") return ClockKind::kVirtual;
     return usage("clock is 'host' or 'virtual', not '" + text + "'");
+  }
+
+  // A number, with or without quotes.
+  Result<void> cpus(const toml::node& value) {
+    std::string word;
+    if (const auto* number = value.as_integer()) {
+      word = std::to_string(number->get());
+    } else if (const auto* quoted = value.as_string()) {
+      word = quoted->get();
+    } else {
+      return usage(place(path_, value.source()) + "cpus wants a number");
+    }
+    const auto count = parse_cpus(word);
+    if (!count) return usage(place(path_, value.source()) + count.error().sentence);
+    options_.machine.cpus = *count;
+    return {};
   }
 
   Result<void> text(std::string_view name, const toml::node& value, std::string& into) {
@@ -150,6 +169,16 @@ Result<u64> parse_size(const std::string& text) {
     return usage("a size is a number with K, M or G behind it, such as 512M; not '" + text + "'");
   }
   return value << shift;
+}
+
+Result<u32> parse_cpus(const std::string& text) {
+  u32 value = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || rest != end || value < 1 || value > machine::platform::kMaxCpus) {
+    return usage("cpus is a number from 1 to " + std::to_string(machine::platform::kMaxCpus) + ", not '" + text + "'");
+  }
+  return value;
 }
 
 Result<DiskOption> parse_disk(const std::string& text) {

@@ -16,10 +16,11 @@ Result<RunOptions> read_text(const std::string& text) {
 TEST(MachineFile, SaysTheSameAsTheOptions) {
   const auto options = read_text(
       "name = 'web'\nmemory = '2G'\ndisk = ['a.img', 'b.img,ro']\n"
-      "net = 'switch=/run/s,mac=52:54:00:00:00:01'\nclock = 'virtual'\nbackup = 'other:7000'\n");
+      "cpus = 4\nnet = 'switch=/run/s,mac=52:54:00:00:00:01'\nclock = 'virtual'\nbackup = 'other:7000'\n");
   ASSERT_TRUE(options) << options.error().sentence;
   EXPECT_EQ(options->machine.name, "web");
   EXPECT_EQ(options->machine.memory_bytes, u64{2} << 30);
+  EXPECT_EQ(options->machine.cpus, 4u);
   ASSERT_EQ(options->machine.disks.size(), 2u);
   EXPECT_TRUE(options->machine.disks[1].read_only);
   ASSERT_EQ(options->machine.nets.size(), 1u);
@@ -47,7 +48,9 @@ TEST(MachineFile, ErrorsNameLineAndColumn) {
                                     std::pair{"timeout-ms = 5\n", ":1:14: timeout-ms is a number from 50 to 60000"},
                                     std::pair{"plain-text = 'yes'\n", ":1:14: plain-text is true or false"},
                                     std::pair{"memory = 5\n", ":1:10: memory wants a text"},
-                                    std::pair{"\n\nmemory = 'lots'\n", ":3:10: a size is"}}) {
+                                    std::pair{"\n\nmemory = 'lots'\n", ":3:10: a size is"},
+                                    std::pair{"cpus = 9\n", ":1:8: cpus is a number from 1 to 8"},
+                                    std::pair{"cpus = true\n", ":1:8: cpus wants a number"}}) {
     const auto options = read_text(text);
     ASSERT_FALSE(options);
     EXPECT_NE(options.error().sentence.find(where), std::string::npos) << options.error().sentence;
@@ -64,6 +67,12 @@ TEST(Sizes, HaveSuffixesAndDoNotOverflow) {
   EXPECT_EQ(*parse_size("1G"), u64{1} << 30);
   EXPECT_EQ(*parse_size("4096"), 4096u);
   for (const char* bad : {"", "G", "1T", "1GG", "-1", "99999999999999G"}) EXPECT_FALSE(parse_size(bad)) << bad;
+}
+
+TEST(Cpus, AreFromOneToEight) {
+  EXPECT_EQ(*parse_cpus("1"), 1u);
+  EXPECT_EQ(*parse_cpus("8"), 8u);
+  for (const char* bad : {"", "0", "9", "-1", "2x", "4294967298"}) EXPECT_FALSE(parse_cpus(bad)) << bad;
 }
 
 TEST(Networks, NameASwitchOrATap) {

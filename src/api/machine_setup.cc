@@ -87,6 +87,7 @@ std::vector<host::NicOptions> nic_options(const std::vector<NetOption>& options)
 Result<Prepared> prepare(const MachineOptions& options) {
   Prepared prepared;
   prepared.config.memory_bytes = options.memory_bytes;
+  prepared.config.cpus = options.cpus;
   auto disks = open_disks(options.disks);
   if (!disks) return pass(disks);
   prepared.disks = std::move(*disks);

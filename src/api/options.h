@@ -37,6 +37,7 @@ struct MachineOptions {
   std::vector<DiskOption> disks;
   std::vector<NetOption> nets;
   u64 memory_bytes = u64{1} << 30;
+  u32 cpus = 1;
   ClockKind clock = ClockKind::kHost;
 };
 

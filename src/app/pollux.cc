@@ -32,7 +32,7 @@ int leave(const Result<Report>& report, bool json) {
 
 // Words of options that have a shape of their own, as typed.
 struct Shaped {
-  std::string machine_file, memory, clock;
+  std::string machine_file, memory, cpus, clock;
   std::vector<std::string> disks, nets;
 };
 
@@ -82,6 +82,7 @@ struct RunCommand {
     command->add_option("--initrd", machine.initrd, "initial RAM disk; default: found with the kernel");
     command->add_option("--append", machine.append, "added to the kernel's command line");
     command->add_option("--memory", shaped.memory, "the guest's memory, e.g. 512M or 2G (default 1G)");
+    command->add_option("--cpus", shaped.cpus, "how many processors the guest sees, 1 to 8 (default 1)");
     command->add_option("--clock", shaped.clock, "host, or virtual (a run without outside input repeats exactly)")
         ->check(CLI::IsMember({"host", "virtual"}));
     command->add_option("--record", options.record, "write every input to this log, for pollux replay");
@@ -136,6 +137,11 @@ struct RunCommand {
       const auto bytes = parse_size(shaped.memory);
       if (!bytes) return std::unexpected(bytes.error());
       asked.machine.memory_bytes = *bytes;
+    }
+    if (!shaped.cpus.empty()) {
+      const auto cpus = parse_cpus(shaped.cpus);
+      if (!cpus) return std::unexpected(cpus.error());
+      asked.machine.cpus = *cpus;
     }
     if (!shaped.clock.empty()) {
       asked.machine.clock = shaped.clock == "virtual" ? ClockKind::kVirtual : ClockKind::kHost;

@@ -115,6 +115,13 @@ class BadInput(unittest.TestCase):
         kernel = self.make_file("kernel", b"\x7fELF")
         self.says(["run", "--kernel", kernel, "--memory", "100000G"], USAGE, "memory")
 
+    def test_a_number_of_processors_that_cannot_be(self):
+        kernel = self.make_file("kernel", b"\x7fELF")
+        for count in ("0", "9", "many"):
+            self.says(["run", "--kernel", kernel, "--cpus", count], USAGE, "from 1 to 8")
+        machine = self.make_file("nine.toml", b"cpus = 9\n")
+        self.says(["run", machine, "--kernel", kernel], USAGE, "from 1 to 8")
+
     def test_more_memory_than_the_host_has(self):
         kernel = self.make_file("kernel", b"\x7fELF")
         self.says(["run", "--kernel", kernel, "--memory", "120G"], ENVIRONMENT, "memory")
