@@ -13,6 +13,11 @@
 namespace pollux::machine::computer {
 namespace {
 
+struct Guest {
+  const char* name;
+  u32 cpus = 1;
+};
+
 struct Outcome {
   std::string console;
   u32 code = ~0u;
@@ -31,8 +36,8 @@ Bytes read_guest(const std::string& name) {
 
 // slice(): how many instructions the next run may execute.
 template <class Slice>
-Outcome run_guest(const std::string& name, Slice slice) {
-  Config config{.memory_bytes = 64 << 20, .kernel = read_guest(name)};
+Outcome run_guest(const Guest& guest, Slice slice) {
+  Config config{.memory_bytes = 64 << 20, .cpus = guest.cpus, .kernel = read_guest(guest.name)};
   auto machine = Computer::create(config, memory::heap_region(config.memory_bytes), *engine_named("interpret"));
   Outcome outcome;
   if (!machine) {
@@ -57,7 +62,7 @@ Outcome run_guest(const std::string& name, Slice slice) {
   return outcome;
 }
 
-class BareMetal : public testing::TestWithParam<const char*> {};
+class BareMetal : public testing::TestWithParam<Guest> {};
 
 TEST_P(BareMetal, PassesAndDoesNotDependOnSlicing) {
   const Outcome whole = run_guest(GetParam(), [] { return u64{10'000'000}; });
@@ -70,8 +75,14 @@ TEST_P(BareMetal, PassesAndDoesNotDependOnSlicing) {
   EXPECT_EQ(sliced.digest, whole.digest);
 }
 
-INSTANTIATE_TEST_SUITE_P(Guests, BareMetal, testing::Values("paging", "faults", "interrupts", "modes", "compute"),
-                         [](const auto& named) { return std::string(named.param); });
+INSTANTIATE_TEST_SUITE_P(Guests, BareMetal,
+                         testing::Values(Guest{"paging"}, Guest{"faults"}, Guest{"interrupts"}, Guest{"modes"},
+                                         Guest{"compute"}, Guest{"smp", 1}, Guest{"smp", 2}, Guest{"smp", 4},
+                                         Guest{"smp", 8}),
+                         [](const auto& named) {
+                           const Guest& guest = named.param;
+                           return guest.name + (guest.cpus > 1 ? "_on_" + std::to_string(guest.cpus) : std::string());
+                         });
 
 }  // namespace
 }  // namespace pollux::machine::computer

@@ -151,6 +151,7 @@ gdt_end:
 gdt_pointer:
   .word gdt_end - gdt - 1
   .quad gdt
+  .global idt_pointer
 idt_pointer:
   .word 256 * 16 - 1
   .quad idt
