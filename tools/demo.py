@@ -98,8 +98,9 @@ class Client(threading.Thread):
 class Round:
     """One pair, from power-on to power-off."""
 
-    def __init__(self, pollux, image, folder, say):
+    def __init__(self, pollux, image, cpus, folder, say):
         self.pollux = pollux
+        self.cpus = cpus
         self.folder = folder
         self.say = say
         self.disk = os.path.join(folder, "disk.img")
@@ -154,8 +155,8 @@ class Round:
         self.start("backup", "backup", "--listen", f"127.0.0.1:{pair_port}", *common,
                    "--console", "unix:" + self.path("backup.console"))
         self.wait_for_port("backup", pair_port)
-        self.start("primary", "run", "--name", "demo", "--memory", "256M", "--backup", f"127.0.0.1:{pair_port}",
-                   "--console", "unix:" + self.path("primary.console"), *common)
+        self.start("primary", "run", "--name", "demo", "--memory", "256M", "--cpus", str(self.cpus),
+                   "--backup", f"127.0.0.1:{pair_port}", "--console", "unix:" + self.path("primary.console"), *common)
 
     def kill(self, victim):
         process = self.processes.pop(victim)
@@ -188,9 +189,9 @@ class Round:
             process.wait()
 
 
-def play(pollux, image, victim, rng, say, keep):
+def play(pollux, image, cpus, victim, rng, say, keep):
     folder = tempfile.mkdtemp(prefix="pollux-demo-")
-    this = Round(pollux, image, folder, say)
+    this = Round(pollux, image, cpus, folder, say)
     try:
         say(f"starting the switch, the backup and the primary (forwarding 127.0.0.1:{this.port} to the guest)")
         this.power_on()
@@ -235,6 +236,7 @@ def main():
     parser.add_argument("--pollux", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--image", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--kills", type=int, default=2, help="how many halves to kill, the primary first, then in turn")
+    parser.add_argument("--cpus", type=int, default=1, help="how many processors the guest has")
     parser.add_argument("--victim", choices=["primary", "backup"], help="kill only this half")
     parser.add_argument("--seed", type=int, default=None, help="of the random moments")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
@@ -254,7 +256,7 @@ def main():
             victim = options.victim or ("primary", "backup")[len(rounds) % 2]
             say(f"-- kill {len(rounds) + 1} of {options.kills}: the {victim} (seed {seed})")
             try:
-                rounds.append(play(options.pollux, options.image, victim, rng, say, options.keep))
+                rounds.append(play(options.pollux, options.image, options.cpus, victim, rng, say, options.keep))
             except FalseAlarm as alarm:
                 false_alarms += 1
                 if false_alarms > MOST_FALSE_ALARMS:
