@@ -40,8 +40,12 @@ std::unique_ptr<Cpu> make_translator(memory::GuestMemory& memory, Bus& bus, Code
   return std::make_unique<Translator>(memory, bus, std::move(region));
 }
 
-Translator::Translator(memory::GuestMemory& memory, Bus& bus, CodeRegion region)
-    : interpreter_(memory, bus), layout_(layout_of(frame_, interpreter_)), cache_(std::move(region)), memory_(memory) {
+Translator::Translator(memory::GuestMemory& memory, Bus& bus, CodeRegion region, unsigned wanted_often)
+    : interpreter_(memory, bus),
+      layout_(layout_of(frame_, interpreter_)),
+      cache_(std::move(region)),
+      memory_(memory),
+      wanted_often_(wanted_often) {
   thunks_ = write_thunks(cache_.hot(), cache_.executable(), layout_);
   cache_.keep_so_far();
   frame_.fill = &Translator::fill;
@@ -114,7 +118,7 @@ Translation* Translator::find_separate(u64 rip) {
 
 bool Translator::is_cold(u64 physical) {
   u8& wanted = wanted_[(physical ^ physical >> 16) & (wanted_.size() - 1)];
-  if (wanted == kWantedOften) return false;
+  if (wanted >= wanted_often_) return false;
   ++wanted;
   return true;
 }

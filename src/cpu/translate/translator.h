@@ -31,8 +31,11 @@ struct Counters {
 
 class Translator final : public Cpu, private mmu::CodeObserver {
  public:
-  // region: at least 1 MiB.
-  Translator(memory::GuestMemory& memory, Bus& bus, CodeRegion region);
+  // Code is interpreted so many times before it is translated.
+  static constexpr unsigned kWantedOften = 8;
+
+  // region: at least 1 MiB. wanted_often: at most 255; tests translate at first sight.
+  Translator(memory::GuestMemory& memory, Bus& bus, CodeRegion region, unsigned wanted_often = kWantedOften);
 
   StopReason run(door::Position until) override;
   door::Position position() const override { return interpreter_.position(); }
@@ -77,7 +80,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   TranslationCache cache_;
   Thunks thunks_;
   memory::GuestMemory& memory_;
-  static constexpr unsigned kWantedOften = 8;
+  const unsigned wanted_often_;
   std::array<u8, 1 << 16> wanted_{};  // times, by a hash of the physical address
   Counters counters_;
 };
