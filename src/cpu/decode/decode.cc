@@ -220,6 +220,7 @@ DecodeStatus decode(CodeSize code_size, ByteSpan bytes, Decoded& out) {
     out.operands[1] = {OperandKind::kGpr, x86::kRax, z.operand_width, Place::kImplied, true, true};
     out.operand_count = 2;
     out.encoding.repeat = 0;
+    out.gprs_written = 1 << x86::kR8 | 1 << x86::kRax;
   }
   return DecodeStatus::kOk;
 }
