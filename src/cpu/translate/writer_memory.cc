@@ -75,14 +75,14 @@ void Writer::operand_address() {
   }
   flags_before_clobber();
   linear_address(d, -i32(operand_.displacement));
+  check_alignment(access);  // before the look-up, which may set an accessed bit
   for (unsigned k = 0; k < d.operand_count; ++k) {
     if (d.operands[k].kind == decode::OperandKind::kMemory) look_up(access, d.operands[k].bits / 8, d.operands[k].written);
   }
   clobbered();
-  check_alignment(access);
 }
 
-// Page and host page are aligned alike.
+// Of operand_, while kAddressReg is either address: page and host page are aligned alike.
 void Writer::check_alignment(const Access& access) {
   if (!access.check_alignment) return;
   flags_before_clobber();
