@@ -103,18 +103,19 @@ void Writer::write_stubs() {
     a_->call(thunks_.slow_access);
     a_->op({.code = 0x85}, kScratch, kScratch);
     a_->jump_if(kZ, slow.retry);
-    remake_flags(slow.flag_step);
     const Step& at = trace_->steps[slow.step];
     const unsigned rest = count() - slow.step;
     if (slow.access & kGroupAccess) {
       a_->arithmetic(7, kScratch, i32(Filled::kSeparate), false);
       u8* const interpret = a_->jump_if(kNz);
+      remake_flags(slow.flag_step);  // destroys kScratch
       a_->arithmetic(0, frame(offsetof(Frame, budget)), i32(rest));
       u8* const jump = a_->jump();
       a_->link_here(jump);
       exit(ExitKind::kSeparate, at.offset, 0, jump);
       a_->link_here(interpret);
     }
+    remake_flags(slow.flag_step);
     exit(ExitKind::kInterpret, at.offset, rest);
   }
   for (const EarlyExit& early : early_exits_) {
