@@ -1,12 +1,14 @@
-// Runs the bare-metal guests: each must print PASSED and leave by the exit port with code 0. Each runs whole, and again
-// cut into random slices, and both runs must end with equal digests at equal positions.
+// Runs the bare-metal guests: each must print PASSED and leave by the exit port with code 0. Each runs on both engines,
+// whole and cut into random slices, and all runs must end with equal digests at equal positions.
 
 #include <fstream>
 #include <iterator>
 
 #include <gtest/gtest.h>
 
+#include "base/check.h"
 #include "base/random.h"
+#include "host/code_memory.h"
 #include "machine/computer/computer.h"
 #include "machine/test_door.h"
 
@@ -34,11 +36,17 @@ Bytes read_guest(const std::string& name) {
   return {bytes.begin(), bytes.end()};
 }
 
+cpu::translate::CodeRegion code_region(u64 bytes) {
+  auto memory = host::map_code_memory(bytes);
+  POLLUX_CHECK(memory, "no memory for translated code");
+  return {memory->write, memory->execute, memory->size, memory->owner};
+}
+
 // slice(): how many instructions the next run may execute.
 template <class Slice>
-Outcome run_guest(const Guest& guest, Slice slice) {
+Outcome run_guest(const Guest& guest, const char* engine, Slice slice) {
   Config config{.memory_bytes = 64 << 20, .cpus = guest.cpus, .kernel = read_guest(guest.name)};
-  auto machine = Computer::create(config, memory::heap_region(config.memory_bytes), *engine_named("interpret"));
+  auto machine = Computer::create(config, memory::heap_region(config.memory_bytes), *engine_named(engine, code_region));
   Outcome outcome;
   if (!machine) {
     ADD_FAILURE() << machine.error().sentence;
@@ -62,26 +70,43 @@ Outcome run_guest(const Guest& guest, Slice slice) {
   return outcome;
 }
 
-class BareMetal : public testing::TestWithParam<Guest> {};
+u64 whole() { return 10'000'000; }
+struct Sliced {
+  Random random{7};
+  u64 operator()() { return 1 + random.below(random.chance(0.5) ? 3 : 1000); }
+};
+
+class BareMetal : public testing::TestWithParam<std::tuple<Guest, const char*>> {
+ protected:
+  Guest guest() const { return std::get<0>(GetParam()); }
+  const char* engine() const { return std::get<1>(GetParam()); }
+  static void expect_equal(const Outcome& a, const Outcome& b) {
+    EXPECT_EQ(a.console, b.console);
+    EXPECT_EQ(a.position, b.position);
+    EXPECT_EQ(a.digest, b.digest);
+  }
+};
 
 TEST_P(BareMetal, PassesAndDoesNotDependOnSlicing) {
-  const Outcome whole = run_guest(GetParam(), [] { return u64{10'000'000}; });
-  EXPECT_EQ(whole.code, 0u) << whole.console;
-  EXPECT_EQ(whole.console, "PASSED\n");
-  Random random(7);
-  const Outcome sliced = run_guest(GetParam(), [&random] { return 1 + random.below(random.chance(0.5) ? 3 : 1000); });
-  EXPECT_EQ(sliced.console, whole.console);
-  EXPECT_EQ(sliced.position, whole.position);
-  EXPECT_EQ(sliced.digest, whole.digest);
+  const Outcome first = run_guest(guest(), engine(), whole);
+  EXPECT_EQ(first.code, 0u) << first.console;
+  EXPECT_EQ(first.console, "PASSED\n");
+  expect_equal(first, run_guest(guest(), engine(), Sliced()));
+}
+
+TEST_P(BareMetal, EndsAsOnTheInterpreter) {
+  expect_equal(run_guest(guest(), engine(), whole), run_guest(guest(), "interpret", whole));
 }
 
 INSTANTIATE_TEST_SUITE_P(Guests, BareMetal,
-                         testing::Values(Guest{"paging"}, Guest{"faults"}, Guest{"interrupts"}, Guest{"modes"},
-                                         Guest{"compute"}, Guest{"smp", 1}, Guest{"smp", 2}, Guest{"smp", 4},
-                                         Guest{"smp", 8}),
+                         testing::Combine(testing::Values(Guest{"paging"}, Guest{"faults"}, Guest{"interrupts"},
+                                                          Guest{"modes"}, Guest{"compute"}, Guest{"smp", 1},
+                                                          Guest{"smp", 2}, Guest{"smp", 4}, Guest{"smp", 8}),
+                                          testing::Values("interpret", "translate")),
                          [](const auto& named) {
-                           const Guest& guest = named.param;
-                           return guest.name + (guest.cpus > 1 ? "_on_" + std::to_string(guest.cpus) : std::string());
+                           const Guest& guest = std::get<0>(named.param);
+                           return guest.name + (guest.cpus > 1 ? "_on_" + std::to_string(guest.cpus) : std::string()) +
+                                  "_" + std::get<1>(named.param);
                          });
 
 }  // namespace

@@ -1,0 +1,102 @@
+#include "check.h"
+
+#include <map>
+
+namespace pollux::test::translation {
+
+std::string Check::difference(Machine& a, Machine& b, const Finish& x, const Finish& y, const char* what) {
+  std::string text = std::string(what) + ", at position " + std::to_string(x.position) + " and " + std::to_string(y.position) +
+                     ", stopped by " + std::to_string(int(x.reason)) + " and " + std::to_string(int(y.reason)) + "\n";
+  char line[160];
+  std::snprintf(line, sizeof line, "    %-24s %-34s %s\n", "", "interpreter", "translator");
+  text += line;
+  const auto ours = a.describe(), theirs = b.describe();
+  for (std::size_t n = 0; n < ours.size() && n < theirs.size(); ++n) {
+    const bool differs = ours[n].second != theirs[n].second;
+    const bool always = ours[n].first.find("gpr") != std::string::npos || ours[n].first == "rip" || ours[n].first == "rflags";
+    if (!differs && !always) continue;
+    std::snprintf(line, sizeof line, "  %c %-24s %-34s %s\n", differs ? '*' : ' ', ours[n].first.c_str(),
+                  ours[n].second.c_str(), theirs[n].second.c_str());
+    text += line;
+  }
+  return text;
+}
+
+std::string Check::step(Machine& a, Machine& b, u64 until, const char* what, bool& ended) {
+  Finish x{.reason = a.run(until)}, y{.reason = b.run(until)};
+  x.position = a.position(), y.position = b.position();
+  x.digest = a.digest(), y.digest = b.digest();
+  ended = x.reason != cpu::StopReason::kPosition;
+  end_digest_ = x.digest;
+  return x == y ? "" : difference(a, b, x, y, what);
+}
+
+std::string Check::whole(const Program& program, u64 end) {
+  interpreter_.load(program, image_);
+  translator_.load(program, image_);
+  bool ended = false;
+  std::string text;
+  for (const Event& event : program.events) {
+    if (event.position > end) break;
+    text = step(interpreter_, translator_, event.position, "whole, to an event", ended);
+    if (!text.empty()) return text;
+    interpreter_.happen(event);
+    translator_.happen(event);
+  }
+  return step(interpreter_, translator_, end, "whole", ended);
+}
+
+std::string Check::shortest(const Program& program) {
+  lay_out(program, image_);
+  u64 end = 1;
+  while (end < kEnd && whole(program, end).empty()) ++end;
+  if (end == kEnd) return "it takes slices\n";
+  std::string text = "the shortest run that shows it ends at " + std::to_string(end) + "; positions and rip:";
+  interpreter_.load(program, image_);
+  for (u64 at = 1; at <= end; ++at) {
+    if (at + 120 < end) continue;
+    interpreter_.run(at);
+    char place[48];
+    std::snprintf(place, sizeof place, "%s%lu:%lx", at % 8 ? " " : "\n    ", at, interpreter_.rip());
+    text += place;
+  }
+  return text + "\n" + whole(program, end);
+}
+
+std::string Check::cut(const Program& program) {
+  const u64 expected = end_digest_;
+  Random random(program.slices);
+  interpreter_.load(program, image_);
+  translator_.load(program, image_);
+  const u64 longest = u64{1} << (3 + random.below(8));
+  u64 hand_over = random.below(8) == 0 ? random.below(400) : kEnd;
+  std::size_t next_event = 0;
+  bool ended = false;
+  for (u64 at = 0; at < kEnd;) {
+    const bool event = next_event < program.events.size();
+    at = std::min({at + 1 + random.below(longest), event ? program.events[next_event].position : kEnd, kEnd});
+    std::string text = step(interpreter_, translator_, at, "cut", ended);
+    if (!text.empty()) return text;
+    if (ended && !event) break;
+    while (next_event < program.events.size() && program.events[next_event].position == at) {
+      interpreter_.happen(program.events[next_event]);
+      translator_.happen(program.events[next_event++]);
+    }
+    if (at >= hand_over && !(next_event < program.events.size())) {
+      successor_.copy(translator_);
+      text = step(interpreter_, successor_, kEnd, "an interpreter that took over", ended);
+      if (!text.empty()) return text;
+      break;
+    }
+  }
+  return end_digest_ == expected ? "" : "the interpreter, cut, ends otherwise than whole\n";
+}
+
+std::string Check::run(const Program& program, bool sliced) {
+  lay_out(program, image_);
+  std::string text = whole(program);
+  if (text.empty() && sliced) text = cut(program);
+  return text;
+}
+
+}  // namespace pollux::test::translation
