@@ -116,6 +116,7 @@ StopReason Interpreter::advance(u64 until, Advance how) {
       take_fault(fault);
       if (shutdown_) {
         shutdown_ = false;
+        deliveries_ = 0;
         return StopReason::kShutdown;
       }
       if (how != Advance::kAll) return StopReason::kPosition;
@@ -265,6 +266,7 @@ void Interpreter::visit(Visitor& v) {
   for (u64& pdpte : mmu_.pdptes()) v.field("pdpte", pdpte);
   if (v.restoring()) {
     attention_ = 0;
+    deliveries_ = 0;
     blocks_.drop_all();
     state_changed();
   }
