@@ -88,6 +88,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   Bus& bus() { return bus_; }
   memory::GuestMemory& memory() { return memory_; }
   mmu::Mmu& mmu() { return mmu_; }
+  const mmu::Mmu& mmu() const { return mmu_; }
 
   // General registers by byte offset (Instruction::r). A 32-bit write clears the upper half.
   template <class T>

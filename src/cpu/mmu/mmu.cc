@@ -1,18 +1,24 @@
 // The software TLB and the watched pages behind it.
 #include "cpu/mmu/mmu.h"
 
+#include <cstring>
+
 #include "cpu/mmu/walk.h"
 
 namespace pollux::cpu::mmu {
 
 namespace {
 
-constexpr u8 kTable = 1, kCode = 2;  // page_kind_
+constexpr u8 kTable = 1, kCode = 2, kRoot = 4;  // page_kind_
 constexpr u8 kSeveral = 255;         // TablePage::level: in use at several levels or places
 // A page table that is written this often without a walk through it is probably one no longer.
 constexpr u16 kWritesUntilForgotten = 256;
 constexpr u64 kLastSpace = 0xffe;
+constexpr u8 kRootLevel = 4;
 constexpr u32 kManyWriters = ~u32{0};
+
+bool is_upper(u64 linear) { return linear >> 63; }
+u64 fetched_bit(u64 linear) { return (linear >> memory::kPageShift) * 0x9e3779b97f4a7c15 >> 48; }
 
 }  // namespace
 
@@ -46,8 +52,11 @@ void Mmu::set_control(u64 cr0, u64 cr3, u64 cr4, u64 efer) {
            (efer & x86::kEferLma) | (efer & x86::kEferNxe) << 20;
   }
   if (root != root_ || mode != mode_) clear_data();
-  root_ = root;
-  mode_ = mode;
+  if (root != root_ || mode != mode_) {
+    root_ = root;
+    mode_ = mode;
+    set_root(root);
+  }
   for (const Root& known : roots_) {
     if (known.space && known.cr3 == root && known.mode == mode) {
       space_ = known.space;
@@ -63,17 +72,67 @@ void Mmu::set_control(u64 cr0, u64 cr3, u64 cr4, u64 efer) {
   next_root_ = (next_root_ + 1) % roots_.size();
 }
 
-void Mmu::flush() {
-  clear_data();
-  // New numbers for the spaces make all fetches miss; when the numbers run out, the tables are emptied.
+// New numbers for the spaces make all fetches miss; when the numbers run out, the tables are emptied.
+void Mmu::new_space() {
   roots_ = {};
   if (next_space_ >= kLastSpace) {
     for (FetchTable& table : tables_.fetch) table.fill({});
     next_space_ = 1;
   }
   space_ = next_space_++;
-  fetched_pages_ = {};
+}
+
+void Mmu::changed(bool upper) {
+  fetched_pages_[upper] = {};
+  ++fetch_changes_[upper];
+}
+
+void Mmu::flush() {
+  clear_data();
+  new_space();
+  changed(false);
+  changed(true);
   if (code_observer_) code_observer_->fetch_changed();
+}
+
+void Mmu::flush_lower() {
+  clear_data();
+  new_space();
+  changed(false);
+  if (code_observer_) code_observer_->fetch_changed();
+}
+
+// The current root is watched, so that its upper half is known to be the one that has the number.
+void Mmu::set_root(u64 root) {
+  if (root_page_ != ~u64{0}) forget_kind(root_page_, kRoot);
+  root_page_ = ~u64{0};
+  upper_space_ = 0;
+  if (!paging() || !long_paging()) return;
+  const std::byte* host = memory_.host_page(memory::PhysAddr(root));
+  if (!host) return;
+  root_page_ = page_number(memory::PhysAddr(root));
+  page_kind_[root_page_] |= kRoot;
+  memory_.watch(memory::PhysAddr(root), observer_);
+  upper_space_ = find_upper_space(host);
+}
+
+u64 Mmu::find_upper_space(const std::byte* root) {
+  const std::byte* entries = root + memory::kPageSize / 2;
+  for (const Upper& known : uppers_) {
+    if (known.space && known.mode == mode_ && std::memcmp(known.entries.data(), entries, sizeof known.entries) == 0) {
+      return known.space;
+    }
+  }
+  if (next_upper_space_ > kLastSpace) {
+    uppers_ = {};
+    next_upper_space_ = 1;
+    changed(true);
+  }
+  Upper& upper = uppers_[next_upper_++ % uppers_.size()];
+  std::memcpy(upper.entries.data(), entries, sizeof upper.entries);
+  upper.mode = mode_;
+  upper.space = next_upper_space_++;
+  return upper.space;
 }
 
 void Mmu::clear_slot(unsigned view, bool write, unsigned index) {
@@ -101,8 +160,8 @@ void Mmu::fill(const Walk& w, Access access) {
   const u64 page = w.linear & ~memory::kPageMask;
   if (access == Access::kFetch) {
     tables_.fetch[unsigned(w.view)][fetch_index(page)] = {fetch_tag(page, space_), (w.physical & ~memory::kPageMask) - page};
-    const u64 bit = w.linear >> memory::kPageShift & 4095;
-    fetched_pages_[bit / 64] |= u64{1} << (bit % 64);
+    const u64 bit = fetched_bit(w.linear);
+    fetched_pages_[is_upper(w.linear)][bit / 64] |= u64{1} << (bit % 64);
     return;
   }
   if (!w.host_page) return;
@@ -150,6 +209,13 @@ void Mmu::watched_write(memory::PhysAddr from, u64 length, memory::Writer writer
   if ((page_kind_[page] & kCode) && code_observer_ && code_observer_->code_write(from, length)) {
     forget_kind(page, kCode);
   }
+  if (writer == memory::Writer::kGuest && page == root_page_ && (from.value & memory::kPageMask) + length > memory::kPageSize / 2) {
+    // The current upper half is about to be another one, unknown as yet.
+    uppers_ = {};
+    flush();
+    upper_space_ = 0;
+    changed(true);
+  }
   if ((page_kind_[page] & kTable) && writer == memory::Writer::kGuest) table_write(from, length, table_pages_[page]);
 }
 
@@ -158,13 +224,16 @@ void Mmu::table_write(memory::PhysAddr from, u64 length, TablePage& table) {
   const u64 page = page_number(from);
   const bool forget = length > 64 || ++table.writes > kWritesUntilForgotten;
   const std::byte* host = memory_.host_page(from);
-  bool all = forget && table.level != 1;
+  bool lower = false, all = forget && table.level != 1;
   if (!forget) {
     const u64 offset = from.value & memory::kPageMask;
     for (u64 slot = offset / table.entry_size; slot * table.entry_size < offset + length; ++slot) {
       if (!(u8(host[slot * table.entry_size]) & 1)) continue;
+      const bool in_lower = table.level == kRootLevel ? slot < 256 : !is_upper(table.base);
       if (table.level == 1) {
         drop_linear(table.base + (slot << memory::kPageShift));
+      } else if (table.level != kSeveral && long_paging() && in_lower) {
+        lower = true;
       } else {
         all = true;
       }
@@ -172,6 +241,8 @@ void Mmu::table_write(memory::PhysAddr from, u64 length, TablePage& table) {
   }
   if (all) {
     flush();
+  } else if (lower) {
+    flush_lower();
   } else if (forget) {
     drop_range(table.base, u64{memory::kPageSize} / table.entry_size << memory::kPageShift);
   }
@@ -182,9 +253,10 @@ void Mmu::table_write(memory::PhysAddr from, u64 length, TablePage& table) {
 }
 
 void Mmu::fetch_dropped(u64 linear) {
-  const u64 bit = linear >> memory::kPageShift & 4095;
-  if (!(fetched_pages_[bit / 64] >> (bit % 64) & 1)) return;
-  fetched_pages_ = {};
+  const u64 bit = fetched_bit(linear);
+  const bool upper = is_upper(linear);
+  if (!(fetched_pages_[upper][bit / 64] >> (bit % 64) & 1)) return;
+  changed(upper);
   for (FetchTable& table : tables_.fetch) table.fill({});
   if (code_observer_) code_observer_->fetch_changed();
 }

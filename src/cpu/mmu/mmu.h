@@ -84,6 +84,11 @@ class Mmu final : public memory::WriteObserver {
   const TlbEntry* read_table(View view) const { return tables_.data[unsigned(view)][0].data(); }
   const TlbEntry* write_table(View view) const { return tables_.data[unsigned(view)][1].data(); }
   const TlbEntry* empty_table() const { return tables_.empty.data(); }
+  // What fetching depends on, for the lower and the upper half of the linear addresses: an equal number here and an equal
+  // count of changes mean that every linear address of that half means what it meant. Address spaces whose roots have
+  // the same upper half share its number, as the processes of a kernel do. Numbers are below 8192.
+  u64 fetch_space(bool upper) const { return upper && upper_space_ ? 0x1000 | upper_space_ : space_; }
+  u64 fetch_changes(bool upper) const { return fetch_changes_[upper]; }
   // The current address space: a number below 0xfff.
   u64 space() const { return space_; }
 
@@ -124,6 +129,11 @@ class Mmu final : public memory::WriteObserver {
   void fill_data(View view, bool write, u64 page, std::byte* host);
   void clear_slot(unsigned view, bool write, unsigned index);
   void clear_data();
+  void new_space();
+  void flush_lower();
+  void changed(bool upper);
+  void set_root(u64 root);
+  u64 find_upper_space(const std::byte* root);
   void note_table(memory::PhysAddr page, unsigned level, u64 base, unsigned entry_size);
   void table_write(memory::PhysAddr from, u64 length, TablePage& table);
   void drop_linear(u64 linear);
@@ -151,12 +161,21 @@ class Mmu final : public memory::WriteObserver {
   std::array<u64, 4> pdptes_{};
   u64 cr0_ = 0, cr3_ = 0, cr4_ = 0, efer_ = 0;
   u64 space_ = 0, next_space_ = 1;
+  // Upper halves of roots by content. 0: the current mode has none of its own.
+  struct Upper { std::array<u64, 256> entries{}; u64 mode = 0; u64 space = 0; };
+  std::array<Upper, 4> uppers_{};
+  unsigned next_upper_ = 0;
+  u64 upper_space_ = 0, next_upper_space_ = 1;
+  u64 root_page_ = ~u64{0};              // RAM page of the current root, which is watched
   u64 revocations_ = 0;
   u64 root_ = ~u64{0}, mode_ = 0;        // of the data tables
   struct Root { u64 cr3 = ~u64{0}; u64 mode = 0; u64 space = 0; };
   std::array<Root, 16> roots_{};
   unsigned next_root_ = 0;
-  std::array<u64, 64> fetched_pages_{};  // bit set by hash: linear pages fetched from since the last fetch_changed()
+  std::array<u64, 2> fetch_changes_{};
+  // Bit set by hash, for each half: linear pages fetched from since the last change.
+  static constexpr unsigned kFetchedBits = 1 << 16;
+  std::array<std::array<u64, kFetchedBits / 64>, 2> fetched_pages_{};
 };
 
 }  // namespace pollux::cpu::mmu

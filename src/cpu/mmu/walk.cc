@@ -54,7 +54,7 @@ bool Mmu::step(Walk& w, u64 table, unsigned level, unsigned index_bits, unsigned
   w.user &= (entry & kUser) != 0;
   w.writable &= (entry & kWritable) != 0;
   w.no_execute |= entry_size == 8 && (entry & kNoExecute);
-  w.steps[w.count++] = {at, entry, u8(entry_size), u8(level), w.linear & ~((u64{1} << (shift + index_bits)) - 1)};
+  w.steps[w.count++] = {at, entry, u8(entry_size), u8(level), level == 4 ? 0 : w.linear & ~((u64{1} << (shift + index_bits)) - 1)};
   w.done = large || level == 1;
   if (w.done) {
     w.physical = frame | (w.linear & ((u64{1} << shift) - 1));

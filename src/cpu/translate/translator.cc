@@ -93,11 +93,27 @@ bool Translator::may_translate() const {
 
 u32 Translator::mode() const { return interpreter_.mode_bits() | u32(interpreter_.view()) << kViewShiftInMode; }
 
-u64 Translator::context() const { return interpreter_.context() | u64(interpreter_.view()) << 62; }
+// Of jumps to the half of the linear addresses that rip is in. What it leaves out is looked after below.
+u64 Translator::context(u64 rip) const {
+  const bool upper = rip >> 63;
+  const mmu::Mmu& mmu = interpreter_.mmu();
+  return mmu.fetch_space(upper) | (mmu.fetch_changes(upper) & 0x7fff'ffff) << 13 | (drops_ & 0x3fff) << 44 |
+         u64(interpreter_.view()) << 58 | u64(upper) << 60;
+}
+
+void Translator::look_after_jumps() {
+  const mmu::Mmu& mmu = interpreter_.mmu();
+  const u64 epoch = interpreter_.mode_bits() | ((mmu.fetch_changes(false) >> 31) + (mmu.fetch_changes(true) >> 31)) << 8 |
+                    (drops_ >> 14) << 32;
+  if (epoch == jump_epoch_) return;
+  jump_epoch_ = epoch;
+  frame_.jumps = {};
+}
 
 Translation* Translator::find(u64 rip, interpret::Advance& how) {
   JumpEntry& jump = frame_.jumps[jump_index(rip)];
-  const u64 here = context();
+  look_after_jumps();
+  const u64 here = context(rip);
   if (jump.linear == rip && jump.context == here) return jump.translation;
   const auto code = fetch(rip);
   if (!code) return nullptr;
@@ -162,7 +178,8 @@ const Exit& Translator::enter(const Translation& translation, u64 until) {
   const i64 budget = i64(until - position().value - kMargin);
   frame_.budget = budget;
   frame_.page = s.rip & ~memory::kPageMask;
-  frame_.context = context();
+  look_after_jumps();
+  frame_.context = context(s.rip);
   ++counters_.entered;
   const Exit& exit = cache_.exits()[thunks_.enter(&frame_, translation.memory_entry)];
   const u64 executed = u64(budget - frame_.budget) - exit.give_back;
@@ -195,7 +212,7 @@ Filled Translator::fill_table(u64 linear, u32 access) {
 }
 
 bool Translator::code_write(memory::PhysAddr from, u64) {
-  cache_.drop_page(from.value >> memory::kPageShift);
+  if (cache_.drop_page(from.value >> memory::kPageShift)) ++drops_;
   return true;
 }
 

@@ -55,7 +55,9 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   StopReason loop(u64 until);
   bool may_translate() const;
   u32 mode() const;
-  u64 context() const;
+  u64 context(u64 rip) const;
+  // Forgets the jump entries when their contexts could repeat, or say too little.
+  void look_after_jumps();
   // nullptr: executing at rip faults, or is for the interpreter; how then says how far.
   Translation* find(u64 rip, interpret::Advance& how);
   Translation* find_separate(u64 rip);
@@ -82,6 +84,8 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   memory::GuestMemory& memory_;
   const unsigned wanted_often_;
   std::array<u8, 1 << 16> wanted_{};  // times, by a hash of the physical address
+  u64 drops_ = 0;          // pages of translations dropped
+  u64 jump_epoch_ = 0;     // of what contexts leave out
   Counters counters_;
 };
 
