@@ -81,6 +81,13 @@ Result<void> Computer::load_kernel() {
   rng_seed_ = booted->rng_seed;
   cpu().state() = booted->state;
   cpu().state_changed();
+  // Firmware gives all processors the same memory types; INIT leaves them.
+  for (u32 n = 1; n < config_.cpus; ++n) {
+    x86::State& other = cpu(n).state();
+    other.mtrr_def_type = booted->state.mtrr_def_type;
+    other.mtrr_fixed = booted->state.mtrr_fixed;
+    other.mtrr_variable = booted->state.mtrr_variable;
+  }
   return {};
 }
 
