@@ -14,6 +14,8 @@ import unittest
 from guest import Guest
 
 POLLUX = IMAGE = ""
+# What a kernel says when its processors do not agree, or one of them does not get on.
+COMPLAINTS = "inconsistent|Marking TSC unstable|TSC ADJUST|soft lockup|rcu.*stall|BUG:|WARNING:|Call Trace|not responding"
 
 
 class Smp(unittest.TestCase):
@@ -23,7 +25,7 @@ class Smp(unittest.TestCase):
         self.addCleanup(guest.close)
         guest.log_in()
         self.assertEqual(guest.command("nproc"), str(cpus))
-        self.assertRegex(guest.command("dmesg"), rf"Brought up 1 node, {cpus} CPUs")
+        self.assertIn(f"Brought up 1 node, {cpus} CPUs", guest.command("dmesg | grep 'Brought up'"))
         self.assertEqual(guest.command("grep -c '^cpu cores.*: %d$' /proc/cpuinfo" % cpus), str(cpus))
         # Each processor on its own, and all at once.
         for cpu in range(cpus):
@@ -41,7 +43,7 @@ class Smp(unittest.TestCase):
             counts = re.search(rf"{kind}: *((?:\d+ +)+)", interrupts).group(1).split()
             self.assertEqual(len(counts), cpus, interrupts)
             self.assertNotIn("0", counts, interrupts)
-        self.assertNotRegex(guest.command("dmesg"), r"(?i)unstable|soft lockup|rcu.*stall|warp|BUG|Call Trace")
+        self.assertEqual(guest.command(f"dmesg | grep -E '{COMPLAINTS}' || true"), "")
         self.assertEqual(guest.power_off(), 0)
         return json.loads(guest.output().splitlines()[-1])
 
