@@ -138,7 +138,7 @@ class Round:
                 raise FalseAlarm(f"this host is too busy: the {name} was silent for longer than the timeout, and the other "
                                  "half took over")
             if process.returncode is not None:
-                raise DemoError(f"the {name} ended early: {self.last_words(name)}")
+                raise DemoError(f"the {name} ended early with code {process.returncode}: {self.last_words(name)}")
 
     def last_words(self, name):
         text = open(self.path(name + ".log"), errors="replace").read().strip()

@@ -17,7 +17,7 @@ class FullGuest(unittest.TestCase):
     def setUpClass(cls):
         cls.guest = Guest(POLLUX, IMAGE, ["--memory", "1G"])
         cls.addClassCleanup(cls.guest.close)
-        cls.guest.log_in()
+        cls.guest.log_in(timeout_s=1200)
 
     def run_in_guest(self, text, timeout_s=900):
         return self.guest.command(text, timeout_s)
