@@ -224,25 +224,22 @@ void Mmu::table_write(memory::PhysAddr from, u64 length, TablePage& table) {
   const u64 page = page_number(from);
   const bool forget = length > 64 || ++table.writes > kWritesUntilForgotten;
   const std::byte* host = memory_.host_page(from);
-  bool lower = false, all = forget && table.level != 1;
+  // What the upper half of a root says is known by content (find_upper_space), so a root counts as of the lower half.
+  const bool of_lower = long_paging() && table.level != kSeveral && (table.level == kRootLevel || !is_upper(table.base));
+  bool above = forget && table.level != 1;  // entries above the last level
   if (!forget) {
     const u64 offset = from.value & memory::kPageMask;
     for (u64 slot = offset / table.entry_size; slot * table.entry_size < offset + length; ++slot) {
       if (!(u8(host[slot * table.entry_size]) & 1)) continue;
-      const bool in_lower = table.level == kRootLevel ? slot < 256 : !is_upper(table.base);
       if (table.level == 1) {
         drop_linear(table.base + (slot << memory::kPageShift));
-      } else if (table.level != kSeveral && long_paging() && in_lower) {
-        lower = true;
       } else {
-        all = true;
+        above = true;
       }
     }
   }
-  if (all) {
-    flush();
-  } else if (lower) {
-    flush_lower();
+  if (above) {
+    if (of_lower) flush_lower(); else flush();
   } else if (forget) {
     drop_range(table.base, u64{memory::kPageSize} / table.entry_size << memory::kPageShift);
   }

@@ -60,7 +60,7 @@ class Planner {
   void read_operand(Step& step) {
     const Decoded& d = step.d;
     if (!d.has_memory || d.address_size != 8) return;
-    if (step.action == Action::kNothing || step.action == Action::kLea) return;
+    if (step.action == Action::kNothing || step.action == Action::kLea || step.action == Action::kBitString) return;
     Place place;
     i64 offset = d.displacement;
     if (d.base == decode::kRipRegister) {

@@ -20,8 +20,8 @@ struct JumpEntry {
   const u8* code = nullptr;
   Translation* translation = nullptr;
 };
-inline constexpr unsigned kJumpEntries = 1 << 13;
-inline constexpr unsigned jump_index(u64 linear) { return unsigned(linear ^ linear >> 12) & (kJumpEntries - 1); }
+inline constexpr unsigned kJumpEntries = 1 << 15;
+inline constexpr unsigned jump_index(u64 linear) { return unsigned(linear ^ linear >> 15) & (kJumpEntries - 1); }
 
 class Translator;
 

@@ -65,7 +65,7 @@ Action vector_action(const Decoded& d, const interpret::Binding& row, u32 mode) 
   }
 }
 
-Action integer_action(const Decoded& d) {
+Action integer_action(const Decoded& d, bool supervisor) {
   const bool wide_stack = d.operand_size == 8;
   switch (d.mnemonic) {
     case ZYDIS_MNEMONIC_NOP:
@@ -156,7 +156,8 @@ Action integer_action(const Decoded& d) {
     case ZYDIS_MNEMONIC_BTR:
     case ZYDIS_MNEMONIC_BTC:
       // With a register's number and memory it reaches a whole bit string.
-      return d.has_memory && d.operands[1].kind == OperandKind::kGpr ? Action::kInterpret : Action::kSame;
+      if (!d.has_memory || d.operands[1].kind != OperandKind::kGpr) return Action::kSame;
+      return d.operand_size >= 4 && d.address_size == 8 ? Action::kBitString : Action::kInterpret;
     case ZYDIS_MNEMONIC_BSF:
     case ZYDIS_MNEMONIC_BSR:
       return d.operand_size >= 4 ? Action::kScan : Action::kInterpret;
@@ -186,7 +187,9 @@ Action integer_action(const Decoded& d) {
       return Action::kLea;
     case ZYDIS_MNEMONIC_CLD:
     case ZYDIS_MNEMONIC_STD:
-      return Action::kDirection;
+      return Action::kSystemFlag;
+    case ZYDIS_MNEMONIC_CLI:
+      return supervisor ? Action::kSystemFlag : Action::kInterpret;
     case ZYDIS_MNEMONIC_PUSHFQ:
       return Action::kPushFlags;
     case ZYDIS_MNEMONIC_PUSH:
@@ -217,14 +220,15 @@ Action branch_action(const Decoded& d) {
 Action choose(const Decoded& d, u32 mode) {
   const interpret::Binding* row = interpret::find_binding(d);
   if (!row || (d.lock && !(row->traits & interpret::kLockable))) return Action::kInterpret;
-  if (integer_action(d) == Action::kNothing) return Action::kNothing;
+  const bool supervisor = mode >> kViewShiftInMode & 3;
+  if (integer_action(d, supervisor) == Action::kNothing) return Action::kNothing;
   if (!reachable_memory(d)) return Action::kInterpret;
   if (row->traits & interpret::kBranch) return branch_action(d);
   if (row->unit == interpret::Unit::kSse) {
     return plain_operands(d) ? vector_action(d, *row, mode) : Action::kInterpret;
   }
   if (row->unit != interpret::Unit::kInteger) return Action::kInterpret;
-  const Action action = integer_action(d);
+  const Action action = integer_action(d, supervisor);
   if (action == Action::kPush || action == Action::kPushFlags || action == Action::kPop) return action;
   return plain_operands(d) && writable_registers(d) ? action : Action::kInterpret;
 }

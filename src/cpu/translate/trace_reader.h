@@ -26,7 +26,8 @@ enum class Action : u8 {
   kScan,       // BSF, BSR
   kExchange,   // XCHG with memory
   kDivide,
-  kDirection,  // CLD, STD
+  kBitString,  // BT, BTS, BTR, BTC with memory and a register
+  kSystemFlag, // CLD, STD, CLI
   kFollowed,   // JMP to the step that comes next
   kPush,
   kPushFlags,
@@ -52,6 +53,8 @@ struct Step {
   u16 end() const { return u16(offset + d.length); }
 };
 
+inline constexpr u32 kViewShiftInMode = 8;
+
 struct Trace {
   static constexpr unsigned kMaxSteps = 64;
   static constexpr unsigned kMaxTurns = 8;
@@ -61,7 +64,7 @@ struct Trace {
   bool interpret = false; // what follows is for the interpreter
 };
 
-// mode: cpu/interpret/mode.h. page: the whole page's bytes. group: let accesses share look-ups.
+// mode: cpu/interpret/mode.h, and the view from kViewShiftInMode on. page: the whole page's bytes. group: let accesses share look-ups.
 Trace read_trace(ByteSpan page, u16 offset, u32 mode, bool group);
 
 // Whether the writer may look at guest memory for it, or leave the trace before it has retired.

@@ -10,7 +10,6 @@ namespace pollux::cpu::translate {
 namespace {
 
 // Beside interpret/mode.h's bits.
-constexpr u32 kViewShiftInMode = 8;
 constexpr u32 kSeparateMode = 1 << 10;  // accesses do not share look-ups
 
 template <class T>

@@ -65,7 +65,8 @@ void Writer::write_step(unsigned index) {
     case Action::kScan: write_scan(); break;
     case Action::kExchange: write_exchange(); break;
     case Action::kDivide: write_divide(); break;
-    case Action::kDirection: write_direction(); break;
+    case Action::kBitString: write_bit_string(); break;
+    case Action::kSystemFlag: write_system_flag(); break;
     case Action::kPush: write_push(); break;
     case Action::kFollowed: break;
     case Action::kPushFlags: write_push_flags(); break;

@@ -88,6 +88,7 @@ class Writer {
   // writer_memory.cc
   void effective_address(const decode::Decoded& d, Reg to, i32 extra, bool narrow);  // narrow: of 32 bits
   void linear_address(const decode::Decoded& d, i32 extra);  // to kAddressReg
+  void add_segment_base(const decode::Decoded& d);           // to kAddressReg
   void look_up(const Access& access, unsigned size, bool write);  // kAddressReg: linear, becomes host
   void operand_address();            // operand_ becomes the host's name of the step's memory operand
   Address stack_address(Reg base, i32 displacement, bool write);  // of the step's stack access
@@ -104,7 +105,8 @@ class Writer {
   void write_scan();
   void write_exchange();
   void write_divide();
-  void write_direction();
+  void write_bit_string();
+  void write_system_flag();
 
   // writer_stack.cc
   void write_push();

@@ -78,7 +78,7 @@ void Writer::find_jump(std::vector<u8*>& misses) {
     return Address{kFrameReg, i32(offsetof(Frame, jumps) + member), kScratch};
   };
   a_->mov32(kScratch, kAddressReg);
-  a_->shift(5, kScratch, 12, false);
+  a_->shift(5, kScratch, 15, false);
   a_->op({.code = 0x33}, kScratch, kAddressReg);
   a_->arithmetic(4, kScratch, kJumpEntries - 1, false);
   a_->shift(4, kScratch, 5, false);

@@ -29,6 +29,10 @@ void Writer::effective_address(const decode::Decoded& d, Reg to, i32 extra, bool
 
 void Writer::linear_address(const decode::Decoded& d, i32 extra) {
   effective_address(d, kAddressReg, extra, d.address_size == 4);
+  add_segment_base(d);
+}
+
+void Writer::add_segment_base(const decode::Decoded& d) {
   if (d.segment != x86::kFs && d.segment != x86::kGs) return;
   const i32 base = d.segment == x86::kFs ? layout_.fs_base : layout_.gs_base;
   a_->op({.code = 0x03, .wide = true}, kAddressReg, Address{kFrameReg, base});

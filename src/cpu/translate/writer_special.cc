@@ -136,10 +136,38 @@ void Writer::write_divide() {
   clobbered();
 }
 
-void Writer::write_direction() {
+// The register's number reaches the whole bit string around the address: the operand is the word that holds the bit.
+void Writer::write_bit_string() {
+  const Step& s = step();
+  const decode::Decoded& d = s.d;
+  const bool wide = d.encoding.wide;
+  const unsigned number = d.operands[1].number;
+  const auto load_number = [&] {
+    load_guest(kScratch, number);
+    if (!wide) a_->op({.code = 0x63, .wide = true}, kScratch, kScratch);  // movsxd
+  };
+  flags_before_clobber();
+  load_number();
+  a_->arithmetic(4, kScratch, wide ? 63 : 31, false);
+  a_->store(frame(offsetof(Frame, value)), kScratch);
+  effective_address(d, kAddressReg, 0, false);
+  load_number();
+  a_->shift(7, kScratch, wide ? 6 : 5);
+  a_->lea(kAddressReg, {kAddressReg, 0, kScratch, u8(wide ? 3 : 2)});
+  add_segment_base(d);
+  look_up(s.operand, wide ? 8 : 4, d.mnemonic != ZYDIS_MNEMONIC_BT);
+  clobbered();
+  give_flags(s.flags);
+  a_->load(kScratch, frame(offsetof(Frame, value)));
+  a_->op({.code = d.opcode, .map = 1, .wide = wide}, kScratch, Address{kAddressReg});
+  flags_written(s.flags);
+}
+
+void Writer::write_system_flag() {
   flags_before_clobber();
   const bool set = step().d.mnemonic == ZYDIS_MNEMONIC_STD;
-  a_->arithmetic(set ? 1 : 4, Address{kFrameReg, layout_.rflags}, set ? i32(x86::kDf) : ~i32(x86::kDf), false);
+  const i32 flag = step().d.mnemonic == ZYDIS_MNEMONIC_CLI ? x86::kIf : x86::kDf;
+  a_->arithmetic(set ? 1 : 4, Address{kFrameReg, layout_.rflags}, set ? flag : ~flag, false);
   clobbered();
 }
 
