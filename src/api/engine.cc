@@ -8,10 +8,11 @@
 namespace pollux::api {
 
 std::unique_ptr<machine::MachineFactory> machine_factory(const std::string& engine) {
-  auto maker = machine::computer::engine_named(engine, [](u64 bytes) {
+  using cpu::translate::CodeRegion;
+  auto maker = machine::computer::engine_named(engine, [](u64 bytes) -> Result<CodeRegion> {
     auto memory = host::map_code_memory(bytes);
-    POLLUX_CHECK(memory, "no memory for translated code");
-    return cpu::translate::CodeRegion{memory->write, memory->execute, memory->size, memory->owner};
+    if (!memory) return pass(memory);
+    return CodeRegion{memory->write, memory->execute, memory->size, memory->owner};
   });
   POLLUX_CHECK(maker, "the command line lets no unknown engine through");
   return std::make_unique<machine::computer::ComputerFactory>(std::move(*maker), host::map_region);

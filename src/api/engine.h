@@ -1,4 +1,4 @@
-// Which processor engine a machine gets: the interpreter is the only one yet, and it is the reference.
+// Which processor engine a machine gets: the translator, or the interpreter, which is the reference.
 #pragma once
 
 #include <memory>

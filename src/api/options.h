@@ -57,7 +57,7 @@ struct PairOptions {
 
 struct RunOptions {
   MachineOptions machine;
-  std::string engine = "interpret";
+  std::string engine = "translate";
   std::string record;   // log file; empty: none
   u32 mark_ms = 50;     // virtual time between marks while the machine runs
   std::string console;  // empty: the terminal; "unix:PATH"; "none"
@@ -69,7 +69,7 @@ struct RunOptions {
 struct BackupOptions {
   std::vector<DiskOption> disks;
   std::vector<NetOption> nets;
-  std::string engine = "interpret";
+  std::string engine = "translate";
   std::string console;
   PairOptions pair;
   bool json = false;
@@ -79,7 +79,7 @@ struct BackupOptions {
 struct ReplayOptions {
   std::string log;
   std::optional<u64> until;
-  std::string engine = "interpret";
+  std::string engine = "translate";
   bool show_console = false;
   bool json = false;
 };

@@ -36,10 +36,10 @@ Bytes read_guest(const std::string& name) {
   return {bytes.begin(), bytes.end()};
 }
 
-cpu::translate::CodeRegion code_region(u64 bytes) {
+Result<cpu::translate::CodeRegion> code_region(u64 bytes) {
   auto memory = host::map_code_memory(bytes);
-  POLLUX_CHECK(memory, "no memory for translated code");
-  return {memory->write, memory->execute, memory->size, memory->owner};
+  if (!memory) return pass(memory);
+  return cpu::translate::CodeRegion{memory->write, memory->execute, memory->size, memory->owner};
 }
 
 // slice(): how many instructions the next run may execute.

@@ -51,20 +51,26 @@ class ComponentDigests final : public Visitor {
 
 }  // namespace
 
-Computer::Computer(Config config, memory::Region region, const EngineMaker& engine)
+Computer::Computer(Config config, memory::Region region)
     : config_(std::move(config)),
       memory_(std::move(region)),
-      board_(memory_, board_settings(config_)) {
+      board_(memory_, board_settings(config_)) {}
+
+Result<void> Computer::add_processors(const EngineMaker& engine) {
   for (u32 n = 0; n < config_.cpus; ++n) {
-    cpus_.push_back(engine(memory_, board_.bus(n)));
+    Result<std::unique_ptr<cpu::Cpu>> made = engine(memory_, board_.bus(n));
+    if (!made) return pass(made);
+    cpus_.push_back(std::move(*made));
     board_.connect(n, *cpus_[n]);
   }
+  return {};
 }
 
 Result<std::unique_ptr<Computer>> Computer::create(Config config, memory::Region region, const EngineMaker& engine) {
   if (auto valid = validate(config); !valid) return pass(valid);
   POLLUX_CHECK(region.size == config.memory_bytes, "the region is the configured memory");
-  std::unique_ptr<Computer> computer(new Computer(std::move(config), std::move(region), engine));
+  std::unique_ptr<Computer> computer(new Computer(std::move(config), std::move(region)));
+  if (auto added = computer->add_processors(engine); !added) return pass(added);
   if (auto loaded = computer->load_kernel(); !loaded) return pass(loaded);
   return computer;
 }

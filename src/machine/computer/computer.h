@@ -48,7 +48,8 @@ class Computer final : public Machine {
   memory::GuestMemory& memory() { return memory_; }
 
  private:
-  Computer(Config config, memory::Region region, const EngineMaker& engine);
+  Computer(Config config, memory::Region region);
+  Result<void> add_processors(const EngineMaker& engine);
   Result<void> load_kernel();
   void take_entropy(ByteSpan bytes);
   void visit_devices(Visitor& v);

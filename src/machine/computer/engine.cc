@@ -10,10 +10,17 @@ constexpr u64 kCodeBytes = u64{48} << 20;
 }
 
 std::optional<EngineMaker> engine_named(std::string_view name, CodeRegionMaker code) {
-  if (name == "interpret") return EngineMaker(cpu::interpret::make_interpreter);
+  using Made = Result<std::unique_ptr<cpu::Cpu>>;
+  if (name == "interpret") {
+    return EngineMaker([](memory::GuestMemory& memory, cpu::Bus& bus) -> Made {
+      return cpu::interpret::make_interpreter(memory, bus);
+    });
+  }
   if (name == "translate" && code) {
-    return EngineMaker([code](memory::GuestMemory& memory, cpu::Bus& bus) {
-      return cpu::translate::make_translator(memory, bus, code(kCodeBytes));
+    return EngineMaker([code](memory::GuestMemory& memory, cpu::Bus& bus) -> Made {
+      Result<cpu::translate::CodeRegion> region = code(kCodeBytes);
+      if (!region) return pass(region);
+      return cpu::translate::make_translator(memory, bus, std::move(*region));
     });
   }
   return std::nullopt;

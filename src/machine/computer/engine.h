@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/result.h"
 #include "cpu/bus.h"
 #include "cpu/cpu.h"
 #include "cpu/translate/code_region.h"
@@ -14,10 +15,10 @@
 
 namespace pollux::machine::computer {
 
-using EngineMaker = std::function<std::unique_ptr<cpu::Cpu>(memory::GuestMemory&, cpu::Bus&)>;
+using EngineMaker = std::function<Result<std::unique_ptr<cpu::Cpu>>(memory::GuestMemory&, cpu::Bus&)>;
 
-// Memory for a translator's code: so many bytes of it.
-using CodeRegionMaker = std::function<cpu::translate::CodeRegion(u64 bytes)>;
+// Memory for a translator's code: so many bytes of it, or why there is none.
+using CodeRegionMaker = std::function<Result<cpu::translate::CodeRegion>(u64 bytes)>;
 
 // By the name that the command line uses: "interpret", "translate". nullopt: no such engine. code: for the translator.
 std::optional<EngineMaker> engine_named(std::string_view name, CodeRegionMaker code = {});
