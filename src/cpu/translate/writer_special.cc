@@ -46,6 +46,7 @@ void Writer::write_shift_by_cl() {
     give_flags(keeps);
     same_instruction(o);
     where_ = Where::kHost;
+    flag_step_ = -1;
     return;
   }
   save_flags();
