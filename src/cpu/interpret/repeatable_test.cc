@@ -106,6 +106,24 @@ TEST(Repeatable, ASavedAndRestoredProcessorGoesOnTheSame) {
   EXPECT_EQ(whole_run(other), expected);
 }
 
+TEST(Repeatable, ARepeatedStoreIsCheckedForAlignmentWhateverTheTlbKnows) {
+  for (const u8 opcode : {0xab, 0xa5}) {
+    TestMachine m;
+    m.long_mode(3);
+    m.tss(0x9000);
+    m.gate64(17, 0x3000);
+    m.code({0xf4}, 0x3000);
+    m.state().cr0 |= x86::kCr0Am;
+    m.state().rflags |= x86::kAc;
+    m.state().gpr[x86::kRsi] = m.state().gpr[x86::kRdi] = 0x20001;
+    m.state().gpr[x86::kRcx] = 4;
+    m.code({0x88, 0x07, 0x8a, 0x07, 0xf3, 0x48, opcode});  // mov [rdi], al; mov al, [rdi]; rep stosq or movsq
+    EXPECT_EQ(m.run(10), StopReason::kHalted);
+    EXPECT_EQ(m.state().rip, 0x3001u);
+    EXPECT_EQ(m.state().gpr[x86::kRcx], 4u);
+  }
+}
+
 TEST(SelfModification, TheNextInstructionIsTheNewOne) {
   TestMachine m;
   m.long_mode();

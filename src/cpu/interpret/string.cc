@@ -2,8 +2,8 @@
 //
 // Each iteration retires by itself: a fault, an interrupt or the end of the run between two iterations leaves the
 // registers so that the instruction goes on where it stopped. MOVS and STOS go through whole stretches of a page at
-// once where nothing can tell the difference: forward, flat, and the target in the TLB's write table (so neither code
-// nor page tables are overwritten).
+// once where nothing can tell the difference: forward, flat, without alignment checks, and the target in the TLB's
+// write table (so neither code nor page tables are overwritten).
 #include <algorithm>
 
 #include "cpu/interpret/host_flags.h"
@@ -165,7 +165,8 @@ void repeat(Interpreter& cpu, const Instruction& i) {
     add(cpu, i, x86::kRcx, 0);  // a 32-bit count is written even so
     return;
   }
-  const bool may_bulk = cpu.code64() && i.address_size == 8 && !(cpu.s().rflags & x86::kDf);
+  const bool plain = cpu.code64() && i.address_size == 8 && !cpu.checks_alignment();
+  const bool may_bulk = plain && !(cpu.s().rflags & x86::kDf);
   for (;;) {
     const u64 budget = cpu.repeat_budget();
     u64 done = may_bulk ? Op::bulk(cpu, i, std::min(left, budget)) : 0;
