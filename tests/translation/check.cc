@@ -38,7 +38,8 @@ std::string Check::whole(const Program& program, u64 end) {
   std::string text;
   for (const Event& event : program.events) {
     if (event.position > end) break;
-    text = step(interpreter_, translator_, event.position, "whole, to an event", ended);
+    const bool together = &event != program.events.data() && event.position == (&event)[-1].position;
+    if (!together) text = step(interpreter_, translator_, event.position, "whole, to an event", ended);
     if (!text.empty()) return text;
     interpreter_.happen(event);
     translator_.happen(event);
