@@ -51,7 +51,8 @@ constexpr PageUse page_use(unsigned page) {
     case kUnmappedPage: return {0x32000, 0};
     case kReadOnlyPage: return {0x34000, kPresent | kUser};
     case kSupervisorPage: return {0x35000, kPresent | kWrite};
-    case kDevicePage: return {kDevice, kAll};
+    // Code in device memory is fetched again when a repeated instruction is cut, and the device may tell.
+    case kDevicePage: return {kDevice, kAll | kNoExecute};
     case 16: case 19: return {0x36000, 0};
     case 17: case 18: return {0x38000 + (page - kStackPage) * 4096u, kAll};
     case kTablePage: return {kRegionTable, kAll};
