@@ -88,7 +88,7 @@ Block* Interpreter::find_block() {
   const u64 rip = r_.state.rip;
   const bool flat = code64();
   const u64 linear = flat ? rip : u32(r_.state.segment[x86::kCs].base + rip);
-  if (Block* b = blocks_.jump_target(linear, context_)) [[likely]] {
+  if (Block* b = blocks_.jump_target(linear, context_[linear >> 63])) [[likely]] {
     if (flat || rip + b->bytes - 1 <= r_.state.segment[x86::kCs].limit) return b;
   }
   if (blocks_.collect()) last_block_ = nullptr;
@@ -106,7 +106,7 @@ Block* Interpreter::find_block() {
   }
   if (!b) b = build(linear, t.physical.value, t.host);
   if (!flat && rip + b->bytes - 1 > r_.state.segment[x86::kCs].limit) return b;  // run() looks at each instruction
-  if (b->second_page == ~u64{0} && t.host) blocks_.remember_jump(linear, context_, b);
+  if (b->second_page == ~u64{0} && t.host) blocks_.remember_jump(linear, context_[linear >> 63], b);
   return b;
 }
 
@@ -192,12 +192,12 @@ Block* Interpreter::build(u64 linear, u64 physical, std::byte* host) {
 bool Interpreter::code_write(memory::PhysAddr from, u64 length) {
   if (second_observer_) second_observer_->code_write(from, length);
   blocks_.drop_page(from.value >> memory::kPageShift);
+  ++code_writes_;
   fetch_changed();
   return true;
 }
 
 void Interpreter::fetch_changed() {
-  ++generation_;
   update_context();
   last_block_ = nullptr;
   code_changed_ = true;
@@ -205,7 +205,16 @@ void Interpreter::fetch_changed() {
 }
 
 void Interpreter::update_context() {
-  context_ = mmu_.space() | u64(cpl_ == 3) << 12 | u64(mode_bits_) << 13 | generation_ << 24;
+  constexpr u64 kCounts = (1 << 21) - 1;
+  for (const bool upper : {false, true}) {
+    context_[upper] = mmu_.fetch_space(upper) | u64(cpl_ == 3) << 13 | u64(mode_bits_) << 14 |
+                      (mmu_.fetch_changes(upper) & kCounts) << 22 | (code_writes_ & kCounts) << 43;
+  }
+  // Counts that begin again could make old jumps look new.
+  const u64 round = mmu_.fetch_changes(false) / (kCounts + 1) + mmu_.fetch_changes(true) / (kCounts + 1) +
+                    code_writes_ / (kCounts + 1);
+  if (round != context_round_) blocks_.forget_jumps();
+  context_round_ = round;
 }
 
 }  // namespace pollux::cpu::interpret

@@ -80,8 +80,6 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   u32 mode_bits() const { return mode_bits_; }
   mmu::View view() const { return view_; }
   bool checks_alignment() const { return alignment_check_; }
-  // Changes with everything that the meaning of a linear address for fetching depends on, but the view.
-  u64 context() const { return context_; }
 
   // ---- for handlers ----
   x86::State& s() { return r_.state; }
@@ -358,7 +356,8 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   u16 arithmetic_ = 0x200;
   u8 cpl_ = 0;
   decode::CodeSize code_size_ = decode::CodeSize::k16;
-  u64 context_ = 0;  // jump cache: everything besides rip that a lookup depends on
+  // Jump cache: everything besides rip that a lookup depends on, for each half of the linear addresses.
+  std::array<u64, 2> context_{};
 
   memory::GuestMemory& memory_;
   Bus& bus_;
@@ -378,7 +377,8 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   unsigned most_in_block_ = Block::kMaxInstructions;  // of blocks that are built now
   u64 budget_ = 0;             // instructions that may retire in this execution of the block
   u64 deliveries_ = 0;         // since an instruction last retired
-  u64 generation_ = 0;         // of the jump cache
+  u64 code_writes_ = 0;        // writes to pages with code
+  u64 context_round_ = 0;
   u32 host_mxcsr_ = 0;
   bool interrupt_line_ = false;
   bool running_ = false;

@@ -212,9 +212,8 @@ void Mmu::watched_write(memory::PhysAddr from, u64 length, memory::Writer writer
   if (writer == memory::Writer::kGuest && page == root_page_ && (from.value & memory::kPageMask) + length > memory::kPageSize / 2) {
     // The current upper half is about to be another one, unknown as yet.
     uppers_ = {};
-    flush();
     upper_space_ = 0;
-    changed(true);
+    flush();
   }
   if ((page_kind_[page] & kTable) && writer == memory::Writer::kGuest) table_write(from, length, table_pages_[page]);
 }
