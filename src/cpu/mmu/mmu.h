@@ -89,8 +89,6 @@ class Mmu final : public memory::WriteObserver {
   // the same upper half share its number, as the processes of a kernel do. Numbers are below 8192.
   u64 fetch_space(bool upper) const { return upper && upper_space_ ? 0x1000 | upper_space_ : space_; }
   u64 fetch_changes(bool upper) const { return fetch_changes_[upper]; }
-  // The current address space: a number below 0xfff.
-  u64 space() const { return space_; }
 
   void flush();
   // Grows whenever an entry of a write table is taken back because its page is watched from now on, or clean again.

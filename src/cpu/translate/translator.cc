@@ -106,7 +106,7 @@ void Translator::look_after_jumps() {
                     (drops_ >> 14) << 32;
   if (epoch == jump_epoch_) return;
   jump_epoch_ = epoch;
-  frame_.jumps = {};
+  frame_.jumps.fill({});
 }
 
 Translation* Translator::find(u64 rip, interpret::Advance& how) {
@@ -154,7 +154,7 @@ Translation& Translator::translation(const mmu::Translation& code, u32 mode) {
   if (Translation* known = cache_.find(physical, mode)) return *known;
   if (cache_.hot().room() < Writer::kRoom || cache_.cold().room() < Writer::kRoom) {
     cache_.flush();
-    frame_.jumps = {};
+    frame_.jumps.fill({});
     ++counters_.flushes;
   }
   ++counters_.translations;
@@ -219,7 +219,7 @@ void Translator::visit(Visitor& v) {
   interpreter_.visit(v);
   if (v.restoring()) {
     cache_.flush();
-    frame_.jumps = {};
+    frame_.jumps.fill({});
   }
 }
 

@@ -6,6 +6,9 @@
 namespace pollux::cpu::translate {
 
 namespace {
+// A member of the jump entry that kScratch points to.
+Address found_jump(u64 member) { return {kFrameReg, i32(offsetof(Frame, jumps) + member), kScratch}; }
+
 bool in_page(i64 target) { return target >= 0 && target < i64(memory::kPageSize); }
 }  // namespace
 
@@ -74,40 +77,31 @@ void Writer::load_target(i64 offset) {
 
 void Writer::find_jump(std::vector<u8*>& misses) {
   static_assert(sizeof(JumpEntry) == 32);
-  const auto entry = [](u64 member) {
-    return Address{kFrameReg, i32(offsetof(Frame, jumps) + member), kScratch};
-  };
   a_->mov32(kScratch, kAddressReg);
   a_->shift(5, kScratch, 15, false);
   a_->op({.code = 0x33}, kScratch, kAddressReg);
   a_->arithmetic(4, kScratch, kJumpEntries - 1, false);
   a_->shift(4, kScratch, 5, false);
-  a_->op({.code = 0x3b, .wide = true}, kAddressReg, entry(offsetof(JumpEntry, linear)));
+  a_->op({.code = 0x3b, .wide = true}, kAddressReg, found_jump(offsetof(JumpEntry, linear)));
   misses.push_back(a_->jump_if(kNz));
   a_->load(kAddressReg, frame(offsetof(Frame, context)));
-  a_->op({.code = 0x3b, .wide = true}, kAddressReg, entry(offsetof(JumpEntry, context)));
+  a_->op({.code = 0x3b, .wide = true}, kAddressReg, found_jump(offsetof(JumpEntry, context)));
   misses.push_back(a_->jump_if(kNz));
 }
 
 void Writer::take_jump() {
-  const auto entry = [](u64 member) {
-    return Address{kFrameReg, i32(offsetof(Frame, jumps) + member), kScratch};
-  };
-  a_->load(kAddressReg, entry(offsetof(JumpEntry, linear)));
+  a_->load(kAddressReg, found_jump(offsetof(JumpEntry, linear)));
   a_->arithmetic(4, kAddressReg, -i32(memory::kPageSize));
   a_->store(frame(offsetof(Frame, page)), kAddressReg);
-  a_->jump(entry(offsetof(JumpEntry, code)));
+  a_->jump(found_jump(offsetof(JumpEntry, code)));
 }
 
 // A call looks up its stack between finding the jump and taking it.
 void Writer::keep_jump() {
-  const auto entry = [](u64 member) {
-    return Address{kFrameReg, i32(offsetof(Frame, jumps) + member), kScratch};
-  };
-  a_->load(kAddressReg, entry(offsetof(JumpEntry, linear)));
+  a_->load(kAddressReg, found_jump(offsetof(JumpEntry, linear)));
   a_->arithmetic(4, kAddressReg, -i32(memory::kPageSize));
   a_->store(frame(offsetof(Frame, target)), kAddressReg);
-  a_->load(kAddressReg, entry(offsetof(JumpEntry, code)));
+  a_->load(kAddressReg, found_jump(offsetof(JumpEntry, code)));
   a_->store(frame(offsetof(Frame, code)), kAddressReg);
 }
 
