@@ -43,7 +43,6 @@ Translator::Translator(memory::GuestMemory& memory, Bus& bus, CodeRegion region,
     : interpreter_(memory, bus),
       layout_(layout_of(frame_, interpreter_)),
       cache_(std::move(region)),
-      memory_(memory),
       wanted_often_(wanted_often) {
   thunks_ = write_thunks(cache_.hot(), cache_.executable(), layout_);
   cache_.keep_so_far();

@@ -75,13 +75,12 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   void fetch_changed() override {}  // the interpreter's context changes
 
   // Below the frame: the slow paths' return addresses, and room for the host's signal frames.
-  alignas(64) std::array<std::byte, 64 << 10> stack_;
+  [[maybe_unused]] alignas(64) std::array<std::byte, 64 << 10> stack_;
   Frame frame_;
   interpret::Interpreter interpreter_;
   Layout layout_;
   TranslationCache cache_;
   Thunks thunks_;
-  memory::GuestMemory& memory_;
   const unsigned wanted_often_;
   std::array<u8, 1 << 16> wanted_{};  // times, by a hash of the physical address
   u64 drops_ = 0;          // pages of translations dropped
