@@ -15,7 +15,7 @@ namespace {
 
 constexpr u64 kMemory = 1 << 20, kGuard = 1 << 20, kCodeBytes = 1 << 20;
 constexpr u64 kCode = 0x1000, kIdt = 0x6000, kTss = 0x7000, kGdt = 0x8000, kStack = 0xa000, kTables = 0x10000;
-constexpr u64 kEnd = 2000;
+constexpr u64 kEnd = 400;
 
 // Guest memory between pages that nothing may touch. One region for all runs: making one takes longer than a run.
 memory::Region guarded_region() {
@@ -65,7 +65,7 @@ class Subject {
     if (in.ok()) memory_.write(memory::PhysAddr(kCode), in.get_bytes(std::min<std::size_t>(in.left(), 0x1000)));
     s.rip = kCode;
     cpu_->state_changed();
-    const u64 slice = slices ? slices * 8u : kEnd;
+    const u64 slice = slices ? slices * 2u : kEnd;
     for (u64 at = slice; at <= kEnd; at += slice) {
       const StopReason reason = cpu_->run(door::Position(at));
       if (reason == StopReason::kHalted || reason == StopReason::kShutdown) break;
