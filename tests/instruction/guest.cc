@@ -124,7 +124,12 @@ void Guest::load(const Input& in) {
 }
 
 void Guest::run(const Input& in, Output& out) {
-  if (translator_ && run_translated(in, out)) return;
+  if (translator_) {
+    std::array<u8, 0x2000> data;
+    memory_.load(PhysAddr(kDataFrame), data);
+    if (run_translated(in, out)) return;
+    memory_.store(PhysAddr(kDataFrame), data);  // what else has run may have written anywhere
+  }
   load(in);
   const cpu::StopReason reason = cpu_->run(cpu_->position() + 1);
   take_state(out);
