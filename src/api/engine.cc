@@ -8,12 +8,7 @@
 namespace pollux::api {
 
 std::unique_ptr<machine::MachineFactory> machine_factory(const std::string& engine) {
-  using cpu::translate::CodeRegion;
-  auto maker = machine::computer::engine_named(engine, [](u64 bytes) -> Result<CodeRegion> {
-    auto memory = host::map_code_memory(bytes);
-    if (!memory) return pass(memory);
-    return CodeRegion{memory->write, memory->execute, memory->size, memory->owner};
-  });
+  auto maker = machine::computer::engine_named(engine, host::map_code_memory);
   POLLUX_CHECK(maker, "the command line lets no unknown engine through");
   return std::make_unique<machine::computer::ComputerFactory>(std::move(*maker), host::map_region);
 }

@@ -9,7 +9,7 @@
 
 namespace pollux::host {
 
-Result<CodeMemory> map_code_memory(u64 bytes) {
+Result<memory::CodeRegion> map_code_memory(u64 bytes) {
   const char* const advice = "allow executable memory (SELinux, ulimit -v), or use --engine interpret";
   const int file = ::memfd_create("pollux-code", MFD_CLOEXEC);
   if (file < 0 || ::ftruncate(file, off_t(bytes)) != 0) {
@@ -29,7 +29,7 @@ Result<CodeMemory> map_code_memory(u64 bytes) {
   if (write == MAP_FAILED || execute == MAP_FAILED) {
     return system_fail("the host gives no memory for translated code", error, advice);
   }
-  return CodeMemory{static_cast<u8*>(write), static_cast<const u8*>(execute), bytes, std::move(owner)};
+  return memory::CodeRegion{static_cast<u8*>(write), static_cast<const u8*>(execute), bytes, std::move(owner)};
 }
 
 }  // namespace pollux::host

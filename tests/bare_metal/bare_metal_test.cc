@@ -36,17 +36,11 @@ Bytes read_guest(const std::string& name) {
   return {bytes.begin(), bytes.end()};
 }
 
-Result<cpu::translate::CodeRegion> code_region(u64 bytes) {
-  auto memory = host::map_code_memory(bytes);
-  if (!memory) return pass(memory);
-  return cpu::translate::CodeRegion{memory->write, memory->execute, memory->size, memory->owner};
-}
-
 // slice(): how many instructions the next run may execute.
 template <class Slice>
 Outcome run_guest(const Guest& guest, const char* engine, Slice slice) {
   Config config{.memory_bytes = 64 << 20, .cpus = guest.cpus, .kernel = read_guest(guest.name)};
-  auto machine = Computer::create(config, memory::heap_region(config.memory_bytes), *engine_named(engine, code_region));
+  auto machine = Computer::create(config, memory::heap_region(config.memory_bytes), *engine_named(engine, host::map_code_memory));
   Outcome outcome;
   if (!machine) {
     ADD_FAILURE() << machine.error().sentence;

@@ -26,17 +26,13 @@ memory::Region guarded_region() {
   return {std::shared_ptr<std::byte>(base, [](std::byte*) {}), kMemory};
 }
 
-CodeRegion code_region() {
-  const auto code = host::map_code_memory(kCodeBytes);
-  POLLUX_CHECK(code, "no memory for translated code");
-  return {code->write, code->execute, code->size, code->owner};
-}
-
 class Subject {
  public:
   explicit Subject(bool translate) : region_(guarded_region()), memory_(region_) {
     if (translate) {
-      cpu_ = std::make_unique<Translator>(memory_, bus_, code_region(), 0);
+      const auto code = host::map_code_memory(kCodeBytes);
+      POLLUX_CHECK(code, "no memory for translated code");
+      cpu_ = std::make_unique<Translator>(memory_, bus_, *code, 0);
     } else {
       cpu_ = interpret::make_interpreter(memory_, bus_);
     }

@@ -3,12 +3,6 @@
 
 namespace pollux::cpu::interpret {
 
-namespace {
-
-bool canonical(u64 linear) { return u64(i64(linear << 16) >> 16) == linear; }
-
-}  // namespace
-
 // SDM vol. 3, 5.3 to 5.5: limits and types. 64-bit code knows only the bases of FS and GS.
 u64 Interpreter::linear_of(u8 segment, u64 offset, unsigned size, mmu::Access access) {
   const x86::Segment& s = r_.state.segment[segment];
@@ -36,7 +30,7 @@ u64 Interpreter::segmented_address(const Instruction& i, unsigned size, mmu::Acc
 }
 
 void Interpreter::check_linear(u64 linear, unsigned size, u8 segment) const {
-  if (!canonical(linear) || !canonical(linear + size - 1)) [[unlikely]] {
+  if (!x86::is_canonical(linear) || !x86::is_canonical(linear + size - 1)) [[unlikely]] {
     throw GuestFault{{segment == x86::kSs ? x86::Exception::kStack : x86::Exception::kProtection, 0, 0}};
   }
 }
@@ -154,7 +148,7 @@ void Interpreter::check_write(u64 linear, unsigned size, u8 segment) {
 u64 Interpreter::near_target(u64 target, unsigned operand_size) {
   if (code64()) {
     if (operand_size == 2) target = u16(target);
-    if (!canonical(target)) [[unlikely]] raise(x86::Exception::kProtection, 0);
+    if (!x86::is_canonical(target)) [[unlikely]] raise(x86::Exception::kProtection, 0);
     return target;
   }
   target = operand_size == 2 ? u16(target) : u32(target);

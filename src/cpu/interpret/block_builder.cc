@@ -93,7 +93,7 @@ Block* Interpreter::find_block() {
   }
   if (blocks_.collect()) last_block_ = nullptr;
   if (flat) {
-    if (u64(i64(rip << 16) >> 16) != rip) raise(x86::Exception::kProtection, 0);
+    if (!x86::is_canonical(rip)) raise(x86::Exception::kProtection, 0);
   } else if (rip > r_.state.segment[x86::kCs].limit) {
     raise(x86::Exception::kProtection, 0);
   }

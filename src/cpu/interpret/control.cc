@@ -179,7 +179,7 @@ void invpcid(Interpreter& cpu, const Instruction& i) {
   if (type < 2) {
     if (descriptor.pcid >> 12) refuse(cpu);
     if (!(cpu.s().cr4 & x86::kCr4Pcide) && descriptor.pcid != 0) refuse(cpu);
-    if (type == 0 && u64(i64(descriptor.linear << 16) >> 16) != descriptor.linear) refuse(cpu);
+    if (type == 0 && !x86::is_canonical(descriptor.linear)) refuse(cpu);
   }
 }
 

@@ -11,8 +11,6 @@ using x86::Exception;
 
 namespace {
 
-bool canonical(u64 linear) { return u64(i64(linear << 16) >> 16) == linear; }
-
 struct FarPointer {
   u16 selector = 0;
   u64 offset = 0;
@@ -32,7 +30,7 @@ FarPointer far_operand(Interpreter& cpu, const Instruction& i) {
 
 void check_target(Interpreter& cpu, const Descriptor& code, u64 offset) {
   const bool to_64 = cpu.long_mode() && code.is_long();
-  if (to_64 ? !canonical(offset) : offset > code.limit()) cpu.raise(Exception::kProtection, 0);
+  if (to_64 ? !x86::is_canonical(offset) : offset > code.limit()) cpu.raise(Exception::kProtection, 0);
 }
 
 void commit_code(Interpreter& cpu, Descriptor& code, u16 selector, unsigned cpl, u64 offset) {

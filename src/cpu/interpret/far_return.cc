@@ -9,8 +9,6 @@ using x86::Exception;
 
 namespace {
 
-bool canonical(u64 linear) { return u64(i64(linear << 16) >> 16) == linear; }
-
 // IRET's flags: what may change depends on the level before the return (SDM vol. 2, IRET).
 void set_return_flags(Interpreter& cpu, u64 value, unsigned size, unsigned old_cpl, bool may_enter_v8086) {
   u64 writable = x86::kArithmeticFlags | x86::kTf | x86::kDf | x86::kNt;
@@ -106,7 +104,7 @@ void return_to(Interpreter& cpu, const FarReturn& to) {
       stack = check_stack_segment(cpu, ss, cpl, Exception::kProtection, 0);
     }
   }
-  if (to_64 ? !canonical(to.rip) : to.rip > code.limit()) cpu.raise(Exception::kProtection, 0);
+  if (to_64 ? !x86::is_canonical(to.rip) : to.rip > code.limit()) cpu.raise(Exception::kProtection, 0);
   mark_accessed(cpu, code);
   if (new_stack && !null_stack) mark_accessed(cpu, stack);
 

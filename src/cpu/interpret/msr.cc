@@ -11,8 +11,6 @@ namespace {
 
 using x86::Exception;
 
-bool canonical(u64 linear) { return u64(i64(linear << 16) >> 16) == linear; }
-
 bool belongs_to_apic(u32 index) {
   return index == x86::kMsrApicBase || index == x86::kMsrTscDeadline ||
          (index >= x86::kMsrX2apicFirst && index <= x86::kMsrX2apicLast);
@@ -99,7 +97,7 @@ bool write(Interpreter& cpu, u32 index, u64 value) {
       break;
     case kMsrFsBase: case kMsrGsBase: case kMsrKernelGsBase: case kMsrLstar: case kMsrCstar:
     case kMsrSysenterEsp: case kMsrSysenterEip:
-      if (!canonical(value)) return false;
+      if (!x86::is_canonical(value)) return false;
       break;
     case kMsrTscAux: case kMsrSfmask:
       value = u32(value);

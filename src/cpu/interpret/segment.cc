@@ -77,7 +77,7 @@ template <SegmentName Name, class T>
 void write_base(Interpreter& cpu, const Instruction& i) {
   require_fsgsbase(cpu);
   const u64 base = cpu.reg<T>(i.r[0]);
-  if (u64(i64(base << 16) >> 16) != base) cpu.raise(x86::Exception::kProtection, 0);
+  if (!x86::is_canonical(base)) cpu.raise(x86::Exception::kProtection, 0);
   cpu.s().segment[Name].base = base;
 }
 

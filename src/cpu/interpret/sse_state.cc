@@ -50,7 +50,7 @@ unsigned xmm_count(Interpreter& r) { return r.code64() ? 16 : 8; }
 u64 area_address(Interpreter& r, const Instruction& i, unsigned size, unsigned alignment, Access access) {
   const u64 linear = r.address(i, size, access);
   if (linear & (alignment - 1)) {
-    const bool canonical = !r.code64() || u64(i64(linear << 16) >> 16) == linear;
+    const bool canonical = !r.code64() || x86::is_canonical(linear);
     r.raise(!canonical && i.segment == x86::kSs ? Exception::kStack : Exception::kProtection, 0);
   }
   return linear;

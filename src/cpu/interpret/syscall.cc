@@ -12,8 +12,6 @@ using x86::Exception;
 constexpr u16 kFlatCode = 0x8000 | 0x80 | 0x10 | 0xb;  // G, present, segment, execute-read accessed
 constexpr u16 kFlatData = 0x8000 | 0x4000 | 0x80 | 0x10 | 0x3;
 
-bool canonical(u64 linear) { return u64(i64(linear << 16) >> 16) == linear; }
-
 void set_flat(Interpreter& cpu, u16 cs, u16 ss, unsigned cpl, u16 code_kind) {
   cpu.s().segment[x86::kCs] = {.selector = cs, .attributes = u16(kFlatCode | code_kind | cpl << 5),
                                .limit = 0xffff'ffff, .base = 0};
@@ -39,7 +37,7 @@ void sysret(Interpreter& cpu, const Instruction& i) {
   if (cpu.cpl() != 0) cpu.raise(Exception::kProtection, 0);
   const bool to_64 = i.operand_size == 8;
   const u64 rip = cpu.gpr(x86::kRcx);
-  if (to_64 && !canonical(rip)) cpu.raise(Exception::kProtection, 0);
+  if (to_64 && !x86::is_canonical(rip)) cpu.raise(Exception::kProtection, 0);
   const u16 star = u16(s.star >> 48);
   const u16 cs = u16((to_64 ? star + 16 : star) | 3);
   set_flat(cpu, cs, u16((star + 8) | 3), 3, to_64 ? x86::kSegLong : x86::kSegBig);
@@ -65,7 +63,7 @@ void sysexit(Interpreter& cpu, const Instruction& i) {
   const bool wide = i.operand_size == 8;
   if (!cpu.protected_mode() || is_null(u16(s.sysenter_cs)) || cpu.cpl() != 0) cpu.raise(Exception::kProtection, 0);
   const u64 rip = cpu.gpr(x86::kRdx), rsp = cpu.gpr(x86::kRcx);
-  if (wide && (!canonical(rip) || !canonical(rsp))) cpu.raise(Exception::kProtection, 0);
+  if (wide && (!x86::is_canonical(rip) || !x86::is_canonical(rsp))) cpu.raise(Exception::kProtection, 0);
   const u16 cs = u16((s.sysenter_cs & 0xfffc) + (wide ? 32 : 16));
   set_flat(cpu, u16(cs | 3), u16((cs + 8) | 3), 3, wide ? x86::kSegLong : x86::kSegBig);
   cpu.gpr(x86::kRsp) = wide ? rsp : u32(rsp);

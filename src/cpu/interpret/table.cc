@@ -28,7 +28,7 @@ void load_table(Interpreter& cpu, const Instruction& i) {
   const u16 limit = cpu.read_linear<u16>(at, i.segment);
   u64 base = wide ? cpu.read_linear<u64>(at + 2, i.segment) : cpu.read_linear<u32>(at + 2, i.segment);
   if (!wide && i.operand_size == 2) base &= 0xff'ffff;
-  if (wide && u64(i64(base << 16) >> 16) != base) cpu.raise(Exception::kProtection, 0);
+  if (wide && !x86::is_canonical(base)) cpu.raise(Exception::kProtection, 0);
   (cpu.s().*Table).base = base;
   (cpu.s().*Table).limit = limit;
 }

@@ -51,8 +51,8 @@ void Mmu::set_control(u64 cr0, u64 cr3, u64 cr4, u64 efer) {
            (cr4 & (x86::kCr4Pae | x86::kCr4Pse | x86::kCr4Smep | x86::kCr4Smap)) << 32 |
            (efer & x86::kEferLma) | (efer & x86::kEferNxe) << 20;
   }
-  if (root != root_ || mode != mode_) clear_data();
   if (root != root_ || mode != mode_) {
+    clear_data();
     root_ = root;
     mode_ = mode;
     set_root(root);

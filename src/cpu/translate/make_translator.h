@@ -5,11 +5,11 @@
 
 #include "cpu/bus.h"
 #include "cpu/cpu.h"
-#include "cpu/translate/code_region.h"
+#include "memory/code_region.h"
 #include "memory/guest_memory.h"
 
 namespace pollux::cpu::translate {
 
-std::unique_ptr<Cpu> make_translator(memory::GuestMemory& memory, Bus& bus, CodeRegion region);
+std::unique_ptr<Cpu> make_translator(memory::GuestMemory& memory, Bus& bus, memory::CodeRegion region);
 
 }  // namespace pollux::cpu::translate

@@ -4,7 +4,7 @@
 
 namespace pollux::cpu::translate {
 
-TranslationCache::TranslationCache(CodeRegion region)
+TranslationCache::TranslationCache(memory::CodeRegion region)
     : region_(std::move(region)),
       hot_(region_.write, middle()),
       cold_(middle(), region_.write + region_.size),

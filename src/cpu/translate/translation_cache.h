@@ -12,14 +12,14 @@
 #include <vector>
 
 #include "cpu/translate/assembler.h"
-#include "cpu/translate/code_region.h"
+#include "memory/code_region.h"
 #include "cpu/translate/exit.h"
 
 namespace pollux::cpu::translate {
 
 class TranslationCache {
  public:
-  explicit TranslationCache(CodeRegion region);
+  explicit TranslationCache(memory::CodeRegion region);
 
   Translation* find(u64 physical, u32 mode) {
     Translation* const latest = latest_[slot(physical, mode)];
@@ -49,7 +49,7 @@ class TranslationCache {
   }
   Translation* find_in_page(u64 physical, u32 mode);
 
-  CodeRegion region_;
+  memory::CodeRegion region_;
   Assembler hot_, cold_;
   u8* first_ = nullptr;
   std::deque<Translation> translations_;

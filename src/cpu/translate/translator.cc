@@ -35,11 +35,11 @@ Layout layout_of(const Frame& frame, interpret::Interpreter& cpu) {
 
 }  // namespace
 
-std::unique_ptr<Cpu> make_translator(memory::GuestMemory& memory, Bus& bus, CodeRegion region) {
+std::unique_ptr<Cpu> make_translator(memory::GuestMemory& memory, Bus& bus, memory::CodeRegion region) {
   return std::make_unique<Translator>(memory, bus, std::move(region));
 }
 
-Translator::Translator(memory::GuestMemory& memory, Bus& bus, CodeRegion region, unsigned wanted_often)
+Translator::Translator(memory::GuestMemory& memory, Bus& bus, memory::CodeRegion region, unsigned wanted_often)
     : interpreter_(memory, bus),
       layout_(layout_of(frame_, interpreter_)),
       cache_(std::move(region)),
@@ -139,7 +139,7 @@ bool Translator::is_cold(u64 physical) {
 
 // Nothing: executing there faults, or it is not in RAM.
 std::optional<mmu::Translation> Translator::fetch(u64 rip) {
-  if (u64(i64(rip << 16) >> 16) != rip) return std::nullopt;
+  if (!x86::is_canonical(rip)) return std::nullopt;
   mmu::Translation t;
   x86::Fault fault;
   const mmu::View view = interpret::Interpreter::view_of(interpreter_.cpl());
@@ -197,7 +197,7 @@ Filled Translator::fill_table(u64 linear, u32 access) {
     return access & kGroupAccess ? Filled::kSeparate : Filled::kInterpret;
   }
   if ((access & kAlignedAccess) && (linear & (size - 1))) return Filled::kInterpret;
-  if (u64(i64(linear << 16) >> 16) != linear) return Filled::kInterpret;
+  if (!x86::is_canonical(linear)) return Filled::kInterpret;
   const mmu::View view = mmu::View(access >> kViewShift);
   const mmu::Access kind = access & kWriteAccess ? mmu::Access::kWrite : mmu::Access::kRead;
   mmu::Translation t;

@@ -13,7 +13,7 @@
 
 #include "cpu/cpu.h"
 #include "cpu/interpret/interpreter.h"
-#include "cpu/translate/code_region.h"
+#include "memory/code_region.h"
 #include "cpu/translate/frame.h"
 #include "cpu/translate/thunks.h"
 #include "cpu/translate/translation_cache.h"
@@ -35,7 +35,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   static constexpr unsigned kWantedOften = 8;
 
   // region: at least 1 MiB. wanted_often: at most 255; tests translate at first sight.
-  Translator(memory::GuestMemory& memory, Bus& bus, CodeRegion region, unsigned wanted_often = kWantedOften);
+  Translator(memory::GuestMemory& memory, Bus& bus, memory::CodeRegion region, unsigned wanted_often = kWantedOften);
 
   StopReason run(door::Position until) override;
   door::Position position() const override { return interpreter_.position(); }
@@ -72,7 +72,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
 
   // mmu::CodeObserver
   bool code_write(memory::PhysAddr from, u64 length) override;
-  void fetch_changed() override {}  // the interpreter's context changes
+  void fetch_changed() override {}  // contexts follow the MMU's counts
 
   // Below the frame: the slow paths' return addresses, and room for the host's signal frames.
   [[maybe_unused]] alignas(64) std::array<std::byte, 64 << 10> stack_;

@@ -12,6 +12,7 @@
 // writer_special, writer_stack, writer_branch.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "cpu/translate/assembler.h"
@@ -71,6 +72,7 @@ class Writer {
   void store_guest(unsigned number, Reg from);
 
   // writer_flags.cc
+  void take_flags(Repair repair);    // the host's, repaired, to ax
   void save_flags();                 // makes memory have them, if anything has
   void restore_flags();
   void flags_before_clobber();       // keeps what the current step or a later one needs
@@ -127,11 +129,13 @@ class Writer {
   void go_to(i64 target, unsigned step);       // from behind step, with the flags as where_ says
   void load_target(i64 offset);                // kAddressReg = page + offset
   void load_operand_target();
-  void find_jump(std::vector<u8*>& misses);    // kAddressReg: linear; then kScratch: the jump entry's place
+  // kAddressReg: linear; then kScratch: the jump entry's place. Returns the jumps of a miss.
+  std::array<u8*, 2> find_jump();
+  void find_jump_or_exit();                    // the same; a miss leaves the branch to the interpreter
+  void load_jump_page();
   void take_jump();
   void keep_jump();
   void take_kept_jump();
-  void jump_to_page(i64 target, ExitKind miss, u16 miss_offset, unsigned miss_give_back);
 
   const Layout& layout_;
   const Thunks& thunks_;

@@ -42,7 +42,10 @@ void Writer::go_to(i64 target, unsigned from) {
   const unsigned rest = count() - from - 1;
   if (repair_ != Repair::kNone || !in_page(target)) save_flags();
   if (!in_page(target)) {
-    jump_to_page(target, ExitKind::kInterpret, trace_->steps[from].offset, count() - from);
+    load_target(target);
+    find_jump_or_exit();
+    if (rest) a_->arithmetic(0, frame(offsetof(Frame, budget)), i32(rest));
+    take_jump();
     return;
   }
   if (rest) {
@@ -59,23 +62,12 @@ void Writer::go_to(i64 target, unsigned from) {
   a_ = here;
 }
 
-void Writer::jump_to_page(i64 target, ExitKind miss, u16 miss_offset, unsigned miss_give_back) {
-  const unsigned rest = count() - index_ - 1;
-  std::vector<u8*> misses;
-  load_target(target);
-  find_jump(misses);
-  if (rest) a_->arithmetic(0, frame(offsetof(Frame, budget)), i32(rest));
-  take_jump();
-  for (u8* from : misses) a_->link_here(from);
-  exit(miss, miss_offset, miss_give_back);
-}
-
 void Writer::load_target(i64 offset) {
   a_->load(kAddressReg, frame(offsetof(Frame, page)));
   a_->lea(kAddressReg, {kAddressReg, i32(offset)});
 }
 
-void Writer::find_jump(std::vector<u8*>& misses) {
+std::array<u8*, 2> Writer::find_jump() {
   static_assert(sizeof(JumpEntry) == 32);
   a_->mov32(kScratch, kAddressReg);
   a_->shift(5, kScratch, 15, false);
@@ -83,23 +75,30 @@ void Writer::find_jump(std::vector<u8*>& misses) {
   a_->arithmetic(4, kScratch, kJumpEntries - 1, false);
   a_->shift(4, kScratch, 5, false);
   a_->op({.code = 0x3b, .wide = true}, kAddressReg, found_jump(offsetof(JumpEntry, linear)));
-  misses.push_back(a_->jump_if(kNz));
+  u8* const other_address = a_->jump_if(kNz);
   a_->load(kAddressReg, frame(offsetof(Frame, context)));
   a_->op({.code = 0x3b, .wide = true}, kAddressReg, found_jump(offsetof(JumpEntry, context)));
-  misses.push_back(a_->jump_if(kNz));
+  return {other_address, a_->jump_if(kNz)};
+}
+
+void Writer::find_jump_or_exit() {
+  for (u8* const miss : find_jump()) early_exit(miss);
+}
+
+void Writer::load_jump_page() {
+  a_->load(kAddressReg, found_jump(offsetof(JumpEntry, linear)));
+  a_->arithmetic(4, kAddressReg, -i32(memory::kPageSize));
 }
 
 void Writer::take_jump() {
-  a_->load(kAddressReg, found_jump(offsetof(JumpEntry, linear)));
-  a_->arithmetic(4, kAddressReg, -i32(memory::kPageSize));
+  load_jump_page();
   a_->store(frame(offsetof(Frame, page)), kAddressReg);
   a_->jump(found_jump(offsetof(JumpEntry, code)));
 }
 
 // A call looks up its stack between finding the jump and taking it.
 void Writer::keep_jump() {
-  a_->load(kAddressReg, found_jump(offsetof(JumpEntry, linear)));
-  a_->arithmetic(4, kAddressReg, -i32(memory::kPageSize));
+  load_jump_page();
   a_->store(frame(offsetof(Frame, target)), kAddressReg);
   a_->load(kAddressReg, found_jump(offsetof(JumpEntry, code)));
   a_->store(frame(offsetof(Frame, code)), kAddressReg);
@@ -116,15 +115,13 @@ void Writer::write_jump() { go_to(branch_target(step()), index_); }
 void Writer::write_call() {
   const i64 target = branch_target(step());
   save_flags();
-  std::vector<u8*> misses;
   if (!in_page(target)) {
     load_target(target);
-    find_jump(misses);
+    find_jump_or_exit();
     keep_jump();
   }
   push_return();
   if (in_page(target)) go_to(target, index_); else take_kept_jump();
-  for (u8* from : misses) early_exit(from);
 }
 
 void Writer::write_return() {
@@ -132,11 +129,9 @@ void Writer::write_return() {
   const Address top = stack_address(kGuestRsp, 0, false);
   save_flags();
   a_->load(kAddressReg, top);
-  std::vector<u8*> misses;
-  find_jump(misses);
+  find_jump_or_exit();
   a_->lea(kGuestRsp, {kGuestRsp, i32(8 + (d.operand_count ? u16(d.immediate) : 0))});
   take_jump();
-  for (u8* from : misses) early_exit(from);
 }
 
 void Writer::load_operand_target() {
@@ -153,20 +148,16 @@ void Writer::load_operand_target() {
 
 void Writer::write_jump_indirect() {
   load_operand_target();
-  std::vector<u8*> misses;
-  find_jump(misses);
+  find_jump_or_exit();
   take_jump();
-  for (u8* from : misses) early_exit(from);
 }
 
 void Writer::write_call_indirect() {
   load_operand_target();
-  std::vector<u8*> misses;
-  find_jump(misses);
+  find_jump_or_exit();
   keep_jump();
   push_return();
   take_kept_jump();
-  for (u8* from : misses) early_exit(from);
 }
 
 void Writer::write_end() {
@@ -179,8 +170,13 @@ void Writer::write_end() {
   } else if (in_page(trace_->end)) {
     go_to(trace_->end, index_);
   } else {
+    // Nothing is left that the interpreter could execute again: a miss goes on behind the trace.
     save_flags();
-    jump_to_page(trace_->end, ExitKind::kJump, trace_->end, 0);
+    load_target(trace_->end);
+    const std::array<u8*, 2> misses = find_jump();
+    take_jump();
+    for (u8* const miss : misses) a_->link_here(miss);
+    exit(ExitKind::kJump, trace_->end, 0);
   }
 }
 

@@ -4,14 +4,11 @@
 
 namespace pollux::cpu::translate {
 
-// Memory holds what LAHF and SETO give: AH in the upper byte, OF in the lower (interpret/host_flags.h).
-void Writer::save_flags() {
-  if (where_ != Where::kHost) return;
-  const Address memory{kFrameReg, layout_.arithmetic};
-  a_->mov(kScratch, kRaxReg);
-  if (repair_ == Repair::kNone || repair_ == Repair::kClearAf || repair_ == Repair::kZeroOnly) a_->byte(0x9f);  // lahf
-  if (repair_ != Repair::kZeroOnly) a_->op({.code = 0x90, .map = 1}, 0, kRaxReg);  // seto al
-  switch (repair_) {
+// ax becomes what memory holds of the flags: LAHF's byte above, OF below (interpret/host_flags.h).
+void Writer::take_flags(Repair repair) {
+  if (repair != Repair::kCarryOnly) a_->byte(0x9f);                               // lahf
+  if (repair != Repair::kZeroOnly) a_->op({.code = 0x90, .map = 1}, 0, kRaxReg);  // seto al
+  switch (repair) {
     case Repair::kNone: break;
     case Repair::kClearAf: a_->byte(0x80), a_->byte(0xe4), a_->byte(0xef); break;  // and ah, ~AF
     case Repair::kCarryOnly:
@@ -24,7 +21,13 @@ void Writer::save_flags() {
       a_->byte(0xb0), a_->byte(0x00);                  // mov al, 0
       break;
   }
-  a_->op({.code = 0x89, .prefix66 = true}, kRaxReg, memory);
+}
+
+void Writer::save_flags() {
+  if (where_ != Where::kHost) return;
+  a_->mov(kScratch, kRaxReg);
+  take_flags(repair_);
+  a_->op({.code = 0x89, .prefix66 = true}, kRaxReg, Address{kFrameReg, layout_.arithmetic});
   a_->mov(kRaxReg, kScratch);
   where_ = repair_ == Repair::kNone ? Where::kBoth : Where::kMemory;
   repair_ = Repair::kNone;

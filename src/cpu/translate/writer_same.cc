@@ -62,7 +62,6 @@ void Writer::same_instruction(Opcode o) {
       } else {
         host = kHostOf[operand.number];
         if (host == kInMemory) {
-          host = kInMemory;
           for (unsigned n = 0; n < used; ++n) {
             if (borrowed[n]->number == operand.number) host = free[n];
           }

@@ -53,9 +53,7 @@ void Writer::write_shift_by_cl() {
   a_->mov32(kAddressReg, kRcxReg);
   same_instruction(o);
   a_->store(frame(offsetof(Frame, value)), kRaxReg);
-  a_->byte(0x9f);                                        // lahf
-  a_->op({.code = 0x90, .map = 1}, 0, kRaxReg);          // seto al
-  a_->byte(0x80), a_->byte(0xe4), a_->byte(0xef);        // and ah, ~AF
+  take_flags(s.flags.repair);
   a_->mov32(kScratch, kRaxReg);
   a_->load(kRaxReg, frame(offsetof(Frame, value)));
   a_->op({.code = 0xf7}, 0, kAddressReg);                // test count

@@ -18,7 +18,7 @@ std::optional<EngineMaker> engine_named(std::string_view name, CodeRegionMaker c
   }
   if (name == "translate" && code) {
     return EngineMaker([code](memory::GuestMemory& memory, cpu::Bus& bus) -> Made {
-      Result<cpu::translate::CodeRegion> region = code(kCodeBytes);
+      Result<memory::CodeRegion> region = code(kCodeBytes);
       if (!region) return pass(region);
       return cpu::translate::make_translator(memory, bus, std::move(*region));
     });

@@ -10,7 +10,7 @@
 #include "base/result.h"
 #include "cpu/bus.h"
 #include "cpu/cpu.h"
-#include "cpu/translate/code_region.h"
+#include "memory/code_region.h"
 #include "memory/guest_memory.h"
 
 namespace pollux::machine::computer {
@@ -18,7 +18,7 @@ namespace pollux::machine::computer {
 using EngineMaker = std::function<Result<std::unique_ptr<cpu::Cpu>>(memory::GuestMemory&, cpu::Bus&)>;
 
 // Memory for a translator's code: so many bytes of it, or why there is none.
-using CodeRegionMaker = std::function<Result<cpu::translate::CodeRegion>(u64 bytes)>;
+using CodeRegionMaker = std::function<Result<memory::CodeRegion>(u64 bytes)>;
 
 // By the name that the command line uses: "interpret", "translate". nullopt: no such engine. code: for the translator.
 std::optional<EngineMaker> engine_named(std::string_view name, CodeRegionMaker code = {});

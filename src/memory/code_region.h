@@ -6,7 +6,7 @@
 
 #include "base/integers.h"
 
-namespace pollux::cpu::translate {
+namespace pollux::memory {
 
 struct CodeRegion {
   u8* write = nullptr;
@@ -15,4 +15,4 @@ struct CodeRegion {
   std::shared_ptr<void> owner;  // unmaps both
 };
 
-}  // namespace pollux::cpu::translate
+}  // namespace pollux::memory
