@@ -125,7 +125,10 @@ Encoding encoding_of(const ZydisDecodedInstruction& z) {
   e.has_modrm = z.attributes & ZYDIS_ATTRIB_HAS_MODRM;
   e.reg = u8(z.raw.modrm.reg | z.raw.rex.R << 3);
   e.rm = u8(z.raw.modrm.rm | z.raw.rex.B << 3);
+  e.immediates = u8((z.raw.imm[0].size != 0) + (z.raw.imm[1].size != 0));
   e.immediate_bytes = u8((z.raw.imm[0].size + z.raw.imm[1].size) / 8);
+  e.immediate_signed = z.raw.imm[0].is_signed || z.raw.imm[0].is_relative;
+  e.displacement_bytes = u8(z.raw.disp.size / 8);
   return e;
 }
 

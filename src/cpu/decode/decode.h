@@ -40,6 +40,7 @@ struct Operand {
   Place place = Place::kImplied;
   bool read = false;     // perhaps: conditional accesses count
   bool written = false;  // likewise
+  bool operator==(const Operand&) const = default;
 };
 
 // What is needed to write the instruction again with other registers.
@@ -51,7 +52,11 @@ struct Encoding {
   bool has_modrm = false;
   u8 reg = 0;             // the ModRM byte's fields with REX.R and REX.B
   u8 rm = 0;
+  u8 immediates = 0;
   u8 immediate_bytes = 0; // at the instruction's end
+  bool immediate_signed = false;
+  u8 displacement_bytes = 0;  // before the immediate
+  bool operator==(const Encoding&) const = default;
 };
 
 inline constexpr u8 kNoRegister = 0xff;
@@ -83,6 +88,7 @@ struct Decoded {
   u32 flags_written = 0;
   u16 gprs_written = 0;  // bit n: general register n, explicitly or not, perhaps in part
   Encoding encoding;
+  bool operator==(const Decoded&) const = default;
 };
 
 enum class DecodeStatus : u8 {

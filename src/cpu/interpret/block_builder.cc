@@ -146,19 +146,20 @@ Block* Interpreter::build(u64 linear, u64 physical, std::byte* host) {
       bytes = {copy, std::min(in_page, 15u)};
       ended = true;
     }
-    decode::DecodeStatus status = decode::decode(code_size_, bytes, d);
+    const Binding* row;
+    decode::DecodeStatus status = reader_.read(code_size_, bytes, d, row);
     if (status == decode::DecodeStatus::kTruncated) {
       if (block.count > 0) break;
       const mmu::Translation rest = translate(view_of(cpl_), next_page(linear), mmu::Access::kFetch);
       fetch_across(rest);
-      status = decode::decode(code_size_, {copy, 15}, d);
+      status = reader_.read(code_size_, {copy, 15}, d, row);
       block.second_page = rest.physical.value >> memory::kPageShift;
       if (rest.host && host) mmu_.watch_code(memory::PhysAddr(rest.physical.value & ~memory::kPageMask));
       if (!rest.host) host = nullptr;
       ended = true;
     }
     Instruction& i = instructions[block.count++];
-    const Binding* row = status == decode::DecodeStatus::kOk ? find_binding(d) : nullptr;
+    if (status != decode::DecodeStatus::kOk) row = nullptr;
     if (row && d.lock && !(row->traits & kLockable)) row = nullptr;
     if (!row) {
       i = Instruction();

@@ -22,6 +22,7 @@
 #include "cpu/cpu.h"
 #include "cpu/interpret/block_cache.h"
 #include "cpu/interpret/instruction.h"
+#include "cpu/interpret/instruction_reader.h"
 #include "cpu/mmu/mmu.h"
 #include "x86/control.h"
 #include "x86/faults.h"
@@ -79,6 +80,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   u16& arithmetic_cell() { return arithmetic_; }
   u32 mode_bits() const { return mode_bits_; }
   mmu::View view() const { return view_; }
+  InstructionReader& reader() { return reader_; }
   bool checks_alignment() const { return alignment_check_; }
 
   // ---- for handlers ----
@@ -363,6 +365,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   Bus& bus_;
   mmu::Mmu mmu_;
   BlockCache blocks_;
+  InstructionReader reader_;
   mmu::CodeObserver* second_observer_ = nullptr;
   u32 mode_bits_ = 0;      // key of blocks: code size, units, unmasked SIMD exceptions
   u64 stack_mask_ = 0xffff;

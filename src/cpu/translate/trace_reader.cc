@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "cpu/interpret/instruction_table.h"
 #include "cpu/interpret/mode.h"
 #include "cpu/translate/registers.h"
 #include "memory/address.h"
@@ -217,8 +216,7 @@ Action branch_action(const Decoded& d) {
   return conditional ? Action::kBranch : Action::kInterpret;
 }
 
-Action choose(const Decoded& d, u32 mode) {
-  const interpret::Binding* row = interpret::find_binding(d);
+Action choose(const Decoded& d, const interpret::Binding* row, u32 mode) {
   if (!row || (d.lock && !(row->traits & interpret::kLockable))) return Action::kInterpret;
   const bool supervisor = mode >> kViewShiftInMode & 3;
   if (integer_action(d, supervisor) == Action::kNothing) return Action::kNothing;
@@ -317,16 +315,18 @@ bool goes_on(Trace& trace, Step& step, u16 start) {
 
 }  // namespace
 
-Trace read_trace(ByteSpan page, u16 offset, u32 mode, bool group) {
-  Trace trace;
-  trace.steps.reserve(Trace::kMaxSteps);
+void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset, u32 mode, bool group, Trace& trace) {
+  trace.steps.clear();
+  trace.turns = 0;
+  trace.interpret = false;
   trace.end = offset;
   while (trace.steps.size() < Trace::kMaxSteps && trace.end < memory::kPageSize) {
     Step& step = trace.steps.emplace_back();
     step.offset = trace.end;
     const ByteSpan bytes = page.subspan(trace.end, std::min<std::size_t>(15, page.size() - trace.end));
-    if (decode::decode(decode::CodeSize::k64, bytes, step.d) == decode::DecodeStatus::kOk) {
-      step.action = choose(step.d, mode);
+    const interpret::Binding* row;
+    if (reader.read(decode::CodeSize::k64, bytes, step.d, row) == decode::DecodeStatus::kOk) {
+      step.action = choose(step.d, row, mode);
     }
     if (step.action == Action::kInterpret) {
       trace.interpret = true;
@@ -340,7 +340,6 @@ Trace read_trace(ByteSpan page, u16 offset, u32 mode, bool group) {
   }
   if (group) plan_accesses(trace.steps);
   find_needed_flags(trace.steps);
-  return trace;
 }
 
 }  // namespace pollux::cpu::translate

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "cpu/decode/decode.h"
+#include "cpu/interpret/instruction_reader.h"
 #include "cpu/translate/access_plan.h"
 #include "cpu/translate/flag_effect.h"
 
@@ -64,8 +65,9 @@ struct Trace {
   bool interpret = false; // what follows is for the interpreter
 };
 
-// mode: cpu/interpret/mode.h, and the view from kViewShiftInMode on. page: the whole page's bytes. group: let accesses share look-ups.
-Trace read_trace(ByteSpan page, u16 offset, u32 mode, bool group);
+// mode: cpu/interpret/mode.h, and the view from kViewShiftInMode on. page: the whole page's bytes. group: let accesses
+// share look-ups. trace: becomes what was read; its room is used again.
+void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset, u32 mode, bool group, Trace& trace);
 
 // Whether the writer may look at guest memory for it, or leave the trace before it has retired.
 bool may_exit(const Step& step);

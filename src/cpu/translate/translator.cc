@@ -157,11 +157,12 @@ Translation& Translator::translation(const mmu::Translation& code, u32 mode) {
     ++counters_.flushes;
   }
   ++counters_.translations;
-  const Trace trace = read_trace({code.host - offset, memory::kPageSize}, u16(offset), mode, !(mode & kSeparateMode));
+  read_trace(interpreter_.reader(), {code.host - offset, memory::kPageSize}, u16(offset), mode, !(mode & kSeparateMode),
+             trace_);
   interpreter_.mmu().watch_code(memory::PhysAddr(physical - offset));
   Translation& made = cache_.add(physical, mode);
   Writer writer(layout_, thunks_, interpreter_.view(), cache_.exits());
-  writer.write(cache_.hot(), cache_.cold(), cache_.executable(), trace, made);
+  writer.write(cache_.hot(), cache_.cold(), cache_.executable(), trace_, made);
   return made;
 }
 

@@ -80,6 +80,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   interpret::Interpreter interpreter_;
   Layout layout_;
   TranslationCache cache_;
+  Trace trace_;            // that is being translated
   Thunks thunks_;
   const unsigned wanted_often_;
   std::array<u8, 1 << 16> wanted_{};  // times, by a hash of the physical address
