@@ -55,9 +55,9 @@ int run(const Options& options) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   const auto& c = check.counters();
   std::printf("%lu programs, %lu failed; %.0f a second; translated code executed %.1f instructions a program, in %.1f entries, "
-              "%.1f translations; %lu flushes\n",
+              "%.1f translations; %lu evictions\n",
               done, failed, double(done) / seconds, double(c.translated_instructions) / double(done),
-              double(c.entered) / double(done), double(c.translations) / double(done), c.flushes);
+              double(c.entered) / double(done), double(c.translations) / double(done), c.evictions);
   if (done >= 1000 && c.translated_instructions < 10 * done) {
     std::printf("too little of it: this tests the interpreter\n");
     return 1;

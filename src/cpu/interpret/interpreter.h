@@ -23,6 +23,7 @@
 #include "cpu/interpret/block_cache.h"
 #include "cpu/interpret/instruction.h"
 #include "cpu/interpret/instruction_reader.h"
+#include "cpu/interpret/lent.h"
 #include "cpu/mmu/mmu.h"
 #include "x86/control.h"
 #include "x86/faults.h"
@@ -66,6 +67,12 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   void enter();
   void leave();
   StopReason advance(u64 until, Advance how);
+  // An instruction of 64-bit code as it is executed in the current mode.
+  Lent lend(const decode::Decoded& decoded, const Binding& row) const;
+  // Executes a lent instruction, which is at rip, with its repetitions. Not when wants_turn().
+  StopReason execute(Lent& lent, u64 until);
+  // The arithmetic flags that a comparison of registers makes.
+  void compare_again(const decode::Decoded& decoded, const Binding& row);
   // Something besides the next instruction is to be looked at: a stop, an interrupt that may be taken, a trap.
   bool wants_turn() const {
     return (attention_ & ~u32{kLine}) || ((attention_ & kLine) && (r_.state.rflags & x86::kIf));
@@ -315,6 +322,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
 
   // run.cc
   StopReason loop(Advance how);
+  StopReason take(const GuestFault& caught);
   bool deliver_pending();          // NMI, interrupt; true when one was taken
   void execute(Block* block, u64 most, unsigned instructions);
   void take_fault(const x86::Fault& fault);

@@ -104,23 +104,38 @@ StopReason Interpreter::advance(u64 until, Advance how) {
     try {
       return loop(how);
     } catch (const GuestFault& caught) {
-      const x86::Fault fault = caught.fault;
-      if (current_) {
-        // The instruction did not retire, but those before it in the block, and iterations of REP, did.
-        position_ += u64(current_ - first_);
-        r_.state.rip = instruction_rip();
-        if (current_ != first_) deliveries_ = 0;
-      }
-      current_ = first_ = nullptr;
-      last_block_ = nullptr;
-      take_fault(fault);
-      if (shutdown_) {
-        shutdown_ = false;
-        deliveries_ = 0;
-        return StopReason::kShutdown;
-      }
-      if (how != Advance::kAll) return StopReason::kPosition;
+      const StopReason reason = take(caught);
+      if (reason != StopReason::kPosition || how != Advance::kAll) return reason;
     }
+  }
+}
+
+// kShutdown, or kPosition: the guest's handler is next.
+StopReason Interpreter::take(const GuestFault& caught) {
+  const x86::Fault fault = caught.fault;
+  if (current_) {
+    // The instruction did not retire, but those before it in the block, and iterations of REP, did.
+    position_ += u64(current_ - first_);
+    r_.state.rip = instruction_rip();
+    if (current_ != first_) deliveries_ = 0;
+  }
+  current_ = first_ = nullptr;
+  last_block_ = nullptr;
+  take_fault(fault);
+  if (!shutdown_) return StopReason::kPosition;
+  shutdown_ = false;
+  deliveries_ = 0;
+  return StopReason::kShutdown;
+}
+
+StopReason Interpreter::execute(Lent& lent, u64 until) {
+  until_ = until;
+  lent.block.instructions = &lent.instruction;
+  try {
+    execute(&lent.block, until_ - position_, 1);
+    return StopReason::kPosition;
+  } catch (const GuestFault& caught) {
+    return take(caught);
   }
 }
 

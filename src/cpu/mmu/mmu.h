@@ -67,6 +67,8 @@ class Mmu final : public memory::WriteObserver {
   // For an engine that would then decode the running instruction again: the same, but false, with nothing changed, also
   // where A or D bits would be set in a page with watched code.
   bool translate_beside_code(u64 linear, Access access, View view, Translation& out);
+  // Whether translate() would succeed and set no A or D bit.
+  bool finds_unchanged(u64 linear, Access access, View view) const;
 
   // The TLB's answer, if it has one: the host address of linear. Reads and writes only.
   std::byte* probe(u64 linear, Access access, View view) const {

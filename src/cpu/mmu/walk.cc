@@ -167,6 +167,15 @@ bool Mmu::translate_beside_code(u64 linear, Access access, View view, Translatio
   return true;
 }
 
+bool Mmu::finds_unchanged(u64 linear, Access access, View view) const {
+  Walk w{.linear = linear, .access = access, .view = view};
+  if (!walk(w) || !permitted(w)) return false;
+  for (unsigned i = 0; i < w.count; ++i) {
+    if (wanted_entry(w, i) != w.steps[i].entry) return false;
+  }
+  return true;
+}
+
 void Mmu::finish(Walk& w, Translation& out) {
   commit(w);
   out.physical = memory::PhysAddr(w.physical);

@@ -43,6 +43,12 @@ class Planner {
 
   void plan() {
     for (Step& step : steps_) {
+      if (step.action == Action::kLent) {
+        // The interpreter may change what an address means.
+        closed_ = groups_.size();
+        for (Value& value : values_) value = fresh();
+        continue;
+      }
       read_operand(step);
       use_stack(step);
       follow(step);
@@ -101,7 +107,8 @@ class Planner {
   }
 
   void add(Access& access, const Place& place, i64 at, unsigned size, bool write) {
-    for (Group& group : groups_) {
+    for (std::size_t n = closed_; n < groups_.size(); ++n) {
+      Group& group = groups_[n];
       if (group.place != place || (write && !group.write)) continue;
       const i64 low = std::min(group.low, at), high = std::max(group.high, at + size);
       if (high - low > kMaxSpan) continue;
@@ -199,6 +206,7 @@ class Planner {
   u32 next_id_ = 2;
   std::array<Value, 16> values_;
   std::vector<Group> groups_;
+  std::size_t closed_ = 0;  // groups that nothing joins any more
 };
 
 }  // namespace

@@ -5,8 +5,8 @@
 // go there without a look-up, without touching flags and without a possible exit. When the range crosses a page, the
 // trace goes on as a separate translation without groups.
 //
-// Sound because within a trace only slow paths can change what the TLB says, and they leave the trace when they take
-// rights away (Translator::fill_table). A read may use the look-up of a write before it, not the other way round.
+// Sound because between lent instructions only the filling of a table can change what the TLB says, and it leaves the
+// trace when it takes rights away (Translator::fill_table); no group reaches over a lent instruction. A read may use the look-up of a write before it, not the other way round.
 #pragma once
 
 #include <span>

@@ -82,6 +82,11 @@ class Assembler {
   }
   void link_here(u8* displacement) const { link(displacement, at_); }
   void byte(u8 b) { *at_++ = b; }
+  template <class T>
+  void write(const T& value) {
+    std::memcpy(at_, &value, sizeof value);
+    at_ += sizeof value;
+  }
 
  private:
   void prefixes(const Opcode& o, unsigned reg, unsigned index, unsigned rm);

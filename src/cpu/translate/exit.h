@@ -1,37 +1,41 @@
-// How translated code comes back. Each place where it may leave has a record, whose number it hands over.
+// How translated code calls the translator. Each place where it may do so calls one thunk (Thunks::out); the record
+// behind the call says why, and the translator answers with the code that goes on.
 #pragma once
 
 #include "base/integers.h"
 
 namespace pollux::cpu::translate {
 
-struct Translation;
-
 enum class ExitKind : u8 {
+  kAccess,     // the table has no entry: fill it and look again, or let the interpreter execute the instruction
+  kMissed,     // the jump entries have no such jump: likewise
   kInterpret,  // the interpreter is to execute the instruction at offset
+  kLent,       // the interpreter is to execute this one instruction, behind which the trace goes on
   kBudget,     // the run may end within the trace; goes on at offset
   kLink,       // goes on at offset in the same page; the jump may be linked to what is found there
-  kSeparate,   // like kLink, with the translation that looks up each access by itself
-  kJump,       // goes on at offset, in whatever page that is
 };
+
+// kAccess: what Exit::detail says beside the size in bytes.
+inline constexpr u16 kSizeMask = 0x1ff, kWriteAccess = 1 << 9, kAlignedAccess = 1 << 10, kGroupAccess = 1 << 11;
+inline constexpr unsigned kViewShift = 12;
+// kMissed: the linear address agreed, the context did not; the jump is a call, whose push may yet fault.
+inline constexpr u16 kOtherContext = 1, kBeforePush = 2;
+// kLent: the trace goes on behind the instruction.
+inline constexpr u16 kGoesOn = 1;
+// kLink: the jump leaves the guest's flags in the host's.
+inline constexpr u16 kHostFlags = 1;
 
 struct Exit {
-  ExitKind kind = ExitKind::kInterpret;
-  bool host_flags = false;    // kLink: the jump leaves the guest's flags in the host's
-  u16 offset = 0;             // from the start of the page
-  u16 give_back = 0;          // instructions that the trace counted and did not execute
-  u8* jump = nullptr;         // kLink: the displacement to be linked
-  Translation* from = nullptr;
-};
+  static constexpr u16 kNone = 0xffff;
 
-// Translated code of one trace, keyed by physical address and mode.
-struct Translation {
-  u64 physical = 0;
-  u32 mode = 0;
-  bool dropped = false;
-  u32 steps = 0;                     // 0: the first instruction is for the interpreter; the code only says so
-  const u8* host_entry = nullptr;    // executable addresses; entered with the guest's flags in the host's
-  const u8* memory_entry = nullptr;  // the same with the flags in memory
+  ExitKind kind = ExitKind::kInterpret;
+  u8 give_back = 0;         // instructions that the trace counted and has not executed
+  u16 offset = 0;           // from the start of the page
+  u16 flags_from = kNone;   // offset of the instruction that makes the flags again; kNone: they are in memory
+  u16 detail = 0;
+  i32 to = 0;               // from the record: kAccess, kMissed: where code goes on; kLink: the displacement.
+                            // kLent: the number of the instruction
 };
+static_assert(sizeof(Exit) == 12);
 
 }  // namespace pollux::cpu::translate

@@ -1,5 +1,5 @@
 // What translated code reaches through rsp: the frame itself, and at constant distances from it the interpreter's
-// registers and the MMU's tables (Layout). Slow paths push their return addresses below the frame.
+// registers and the MMU's tables (Layout). Exits push the addresses of their records below the frame.
 #pragma once
 
 #include <array>
@@ -7,6 +7,7 @@
 #include "base/integers.h"
 #include "cpu/interpret/interpreter.h"
 #include "cpu/translate/access_plan.h"
+#include "cpu/translate/exit.h"
 #include "x86/state.h"
 
 namespace pollux::cpu::translate {
@@ -33,22 +34,14 @@ struct alignas(64) Frame {
   const u8* code = nullptr;
   u64 value = 0;       // an operand in transit
   std::array<u64, kGroups> groups{};  // host addresses of ranges (access_plan.h)
+  u64 address = 0;     // kAddressReg and kScratch, while the translator serves an exit
+  u64 scratch = 0;
+  const u8* next = nullptr;  // code that goes on
   u64 host_rsp = 0;
-  u64 (*fill)(Frame*, u64 linear, u64 access) = nullptr;
+  // Serves the exit: the code that goes on, or nullptr: the run ends.
+  const u8* (*serve)(Frame*, const Exit*) = nullptr;
   Translator* owner = nullptr;
-  std::array<u64, 16> saved_registers{};
-  std::array<x86::Xmm, 16> saved_xmm{};
   std::array<JumpEntry, kJumpEntries> jumps{};
-};
-
-// How a slow path describes its access: bytes | kWriteAccess | kAlignedAccess | kGroupAccess | view << kViewShift.
-inline constexpr u32 kWriteAccess = 1 << 16, kAlignedAccess = 1 << 17, kGroupAccess = 1 << 18, kViewShift = 20;
-
-// What Frame::fill answers.
-enum class Filled : u64 {
-  kHit,        // the access will hit now
-  kInterpret,  // it is for the interpreter: a fault, device memory, a page border, a watched page
-  kSeparate,   // the group's range crosses a page
 };
 
 // Distances from the frame.

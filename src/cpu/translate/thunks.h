@@ -1,4 +1,4 @@
-// The code around translations: into them, out of them, and from them into C++ and back.
+// The code around translations: into them, and from them to the translator and back.
 #pragma once
 
 #include "cpu/translate/assembler.h"
@@ -6,13 +6,12 @@
 
 namespace pollux::cpu::translate {
 
-// Addresses as the code region is written; entry points for the host are executable addresses.
 struct Thunks {
-  // u64 enter(Frame*, const u8* code): runs code until it leaves; returns the number of its exit.
-  u64 (*enter)(Frame*, const u8* code) = nullptr;
-  const u8* leave = nullptr;        // jumped to with the exit's number in kAddressReg
-  const u8* slow_access = nullptr;  // called: kAddressReg: linear address, kScratch: access; kScratch becomes
-                                    // Frame::fill's answer, the guest's registers are kept, flags are not
+  // Runs code until an exit ends the run. An executable address, like code.
+  void (*enter)(Frame*, const u8* code) = nullptr;
+  // Called, with a record behind the call. Written to as the code region is. The guest's registers go to the state and
+  // come back from there; the flags are not kept.
+  const u8* out = nullptr;
 };
 
 Thunks write_thunks(Assembler& a, i64 executable, const Layout& layout);

@@ -216,8 +216,7 @@ Action branch_action(const Decoded& d) {
   return conditional ? Action::kBranch : Action::kInterpret;
 }
 
-Action choose(const Decoded& d, const interpret::Binding* row, u32 mode) {
-  if (!row || (d.lock && !(row->traits & interpret::kLockable))) return Action::kInterpret;
+Action own_action(const Decoded& d, const interpret::Binding* row, u32 mode) {
   const bool supervisor = mode >> kViewShiftInMode & 3;
   if (integer_action(d, supervisor) == Action::kNothing) return Action::kNothing;
   if (!reachable_memory(d)) return Action::kInterpret;
@@ -229,6 +228,13 @@ Action choose(const Decoded& d, const interpret::Binding* row, u32 mode) {
   const Action action = integer_action(d, supervisor);
   if (action == Action::kPush || action == Action::kPushFlags || action == Action::kPop) return action;
   return plain_operands(d) && writable_registers(d) ? action : Action::kInterpret;
+}
+
+Action choose(const Decoded& d, const interpret::Binding* row, u32 mode) {
+  if (!row || (d.lock && !(row->traits & interpret::kLockable))) return Action::kInterpret;
+  const Action own = own_action(d, row, mode);
+  if (own != Action::kInterpret) return own;
+  return row->traits & (interpret::kEndsBlock | interpret::kBranch) ? Action::kLentLast : Action::kLent;
 }
 
 // Legacy SSE wants operands of 16 bytes aligned, with these exceptions (SDM vol. 2, 2.4); so does CMPXCHG16B.
@@ -324,9 +330,8 @@ void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset,
     Step& step = trace.steps.emplace_back();
     step.offset = trace.end;
     const ByteSpan bytes = page.subspan(trace.end, std::min<std::size_t>(15, page.size() - trace.end));
-    const interpret::Binding* row;
-    if (reader.read(decode::CodeSize::k64, bytes, step.d, row) == decode::DecodeStatus::kOk) {
-      step.action = choose(step.d, row, mode);
+    if (reader.read(decode::CodeSize::k64, bytes, step.d, step.row) == decode::DecodeStatus::kOk) {
+      step.action = choose(step.d, step.row, mode);
     }
     if (step.action == Action::kInterpret) {
       trace.interpret = true;

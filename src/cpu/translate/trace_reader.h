@@ -3,8 +3,8 @@
 //
 // A trace begins at any instruction of 64-bit code. It follows jumps within the page, runs on through forward
 // conditional branches (side exits), and goes round a loop at its beginning several times. It ends behind a call, a
-// return, a jump elsewhere or another backward branch, before an instruction that the translator leaves to the
-// interpreter or that reaches into the next page, or when it is kMaxSteps long.
+// return, a jump elsewhere, another backward branch or an instruction that may change what the following ones mean,
+// before an instruction that does not exist or reaches into the next page, or when it is kMaxSteps long.
 #pragma once
 
 #include <vector>
@@ -19,7 +19,7 @@ namespace pollux::cpu::translate {
 
 // How the writer writes an instruction.
 enum class Action : u8 {
-  kInterpret,  // it does not: the interpreter executes it
+  kInterpret,  // it does not: the trace ends before it
   kNothing,    // no effect here: NOP, fences, prefetches
   kSame,       // the same instruction with other registers
   kLea,
@@ -34,16 +34,19 @@ enum class Action : u8 {
   kPushFlags,
   kPop,
   kLeave,
+  kLent,       // the interpreter executes it, and the trace goes on
   kBranch,     // Jcc
   kJump,       // JMP, direct
   kCall,       // direct
   kReturn,
   kJumpIndirect,
   kCallIndirect,
+  kLentLast,   // the interpreter executes it, and the trace ends
 };
 
 struct Step {
   decode::Decoded d;
+  const interpret::Binding* row = nullptr;
   FlagEffect flags;
   u16 offset = 0;        // in the page
   Action action = Action::kInterpret;

@@ -1,15 +1,22 @@
 #include "cpu/translate/translation_cache.h"
 
+#include <algorithm>
+
 #include "memory/address.h"
 
 namespace pollux::cpu::translate {
 
 TranslationCache::TranslationCache(memory::CodeRegion region)
-    : region_(std::move(region)),
-      hot_(region_.write, middle()),
-      cold_(middle(), region_.write + region_.size),
-      first_(region_.write),
-      latest_(kSlots) {}
+    : region_(std::move(region)), parts_(std::min(kMostParts, region_.size / kSmallestPart)), latest_(kSlots) {
+  const u64 size = region_.size / parts_.size();
+  for (unsigned n = 0; n < parts_.size(); ++n) {
+    Part& part = parts_[n];
+    part.begin = region_.write + n * size;
+    part.end = part.begin + size;
+    part.middle = part.begin + size / 8 * 5;  // cold code is the smaller half
+  }
+  begin_part(0);
+}
 
 Translation* TranslationCache::find_in_page(u64 physical, u32 mode) {
   const auto page = by_page_.find(physical >> memory::kPageShift);
@@ -21,12 +28,19 @@ Translation* TranslationCache::find_in_page(u64 physical, u32 mode) {
 }
 
 Translation& TranslationCache::add(u64 physical, u32 mode) {
-  Translation& t = translations_.emplace_back();
+  Translation& t = parts_[part_].translations.emplace_back();
   t.physical = physical;
   t.mode = mode;
   latest_[slot(physical, mode)] = &t;
   by_page_[physical >> memory::kPageShift].push_back(&t);
   return t;
+}
+
+u32 TranslationCache::add_lent(const interpret::Lent& lent) {
+  std::deque<interpret::Lent>& all = parts_[part_].lent;
+  POLLUX_CHECK(all.size() < kLentMask, "fewer lent instructions than bytes of code");
+  all.push_back(lent);
+  return u32(part_ << kLentBits | (all.size() - 1));
 }
 
 bool TranslationCache::drop_page(u64 physical_page) {
@@ -37,13 +51,32 @@ bool TranslationCache::drop_page(u64 physical_page) {
   return true;
 }
 
+bool TranslationCache::make_room(u64 bytes) {
+  if (hot_.room() >= bytes && cold_.room() >= bytes) return false;
+  begin_part((part_ + 1) % unsigned(parts_.size()));
+  return true;
+}
+
+void TranslationCache::begin_part(unsigned number) {
+  Part& part = parts_[part_ = number];
+  for (Translation& t : part.translations) {
+    Translation*& latest = latest_[slot(t.physical, t.mode)];
+    if (latest == &t) latest = nullptr;
+    if (!t.dropped) drop_page(t.physical >> memory::kPageShift);
+  }
+  part.translations.clear();
+  part.lent.clear();
+  hot_ = Assembler(part.begin, part.middle);
+  cold_ = Assembler(part.middle, part.end);
+}
+
 void TranslationCache::flush() {
   latest_.assign(kSlots, nullptr);
   by_page_.clear();
-  translations_.clear();
-  exits_.clear();
-  hot_ = Assembler(first_, middle());
-  cold_ = Assembler(middle(), region_.write + region_.size);
+  for (unsigned n = unsigned(parts_.size()); n-- > 0;) {
+    parts_[n].translations.clear();
+    begin_part(n);
+  }
 }
 
 }  // namespace pollux::cpu::translate

@@ -1,24 +1,37 @@
 // Translations by physical address and mode, and the code region that they are in.
 //
+// The region has several parts, filled in turn; where the next one begins, what it held is dropped.
+//
 // Invariants
 //  1. A translation's guest bytes equal guest memory: its page is watched, and a write to the page drops all of its
 //     translations before the write happens.
-//  2. A dropped translation's code stays where it is until flush(), because it may be running.
-//  3. Links lead only from a page to itself in the same mode, so linked code is dropped together.
+//  2. A dropped translation's code stays where it is until its part is filled again, because it may be running.
+//  3. Links lead only from a page to itself in the same mode, and the translations of a page are dropped together.
 #pragma once
 
 #include <deque>
 #include <unordered_map>
 #include <vector>
 
+#include "cpu/interpret/lent.h"
 #include "cpu/translate/assembler.h"
 #include "memory/code_region.h"
-#include "cpu/translate/exit.h"
 
 namespace pollux::cpu::translate {
 
+// Translated code of one trace.
+struct Translation {
+  u64 physical = 0;
+  u32 mode = 0;
+  bool dropped = false;
+  u8 steps = 0;                      // 0: the first instruction is for the interpreter; the code only says so
+  const u8* host_entry = nullptr;    // executable addresses; entered with the guest's flags in the host's
+  const u8* memory_entry = nullptr;  // the same with the flags in memory
+};
+
 class TranslationCache {
  public:
+  // region: at least 1 MiB.
   explicit TranslationCache(memory::CodeRegion region);
 
   Translation* find(u64 physical, u32 mode) {
@@ -30,32 +43,45 @@ class TranslationCache {
   // False: the page had none.
   bool drop_page(u64 physical_page);
 
-  // The region's two parts: what usually runs, and what seldom does.
+  // The part's two halves: what usually runs, and what seldom does.
   Assembler& hot() { return hot_; }
   Assembler& cold() { return cold_; }
   i64 executable() const { return i64(region_.execute - region_.write); }
-  std::vector<Exit>& exits() { return exits_; }
-  // What is hot so far stays through flush().
-  void keep_so_far() { first_ = hot_.at(); }
+  // Instructions lent to the interpreter by the part's code: a number for each.
+  u32 add_lent(const interpret::Lent& lent);
+  interpret::Lent& lent(u32 number) { return parts_[number >> kLentBits].lent[number & kLentMask]; }
+
+  // What is hot so far stays for ever.
+  void keep_so_far() { parts_[0].begin = hot_.at(); }
+  // Goes on in the next part when this one has less room than that. True: it did, and dropped what was there.
+  bool make_room(u64 bytes);
   // Forgets everything; no translation may run.
   void flush();
-  u64 code_bytes() const { return u64(hot_.at() - region_.write) + u64(cold_.at() - middle()); }
 
  private:
-  u8* middle() const { return region_.write + region_.size / 2; }
-  static constexpr unsigned kSlots = 1 << 15;
+  static constexpr u64 kMostParts = 8, kSmallestPart = 256 << 10;
+  static constexpr unsigned kLentBits = 24;
+  static constexpr u32 kLentMask = (1u << kLentBits) - 1;
+  static constexpr unsigned kSlots = 1 << 16;
+  struct Part {
+    u8* begin = nullptr;
+    u8* middle = nullptr;
+    u8* end = nullptr;
+    std::deque<Translation> translations;
+    std::deque<interpret::Lent> lent;
+  };
   static unsigned slot(u64 physical, u32 mode) {
-    return unsigned((physical ^ physical >> 14 ^ u64(mode) * 0x9e5) & (kSlots - 1));
+    return unsigned((physical ^ physical >> 16 ^ u64(mode) * 0x9e5) & (kSlots - 1));
   }
   Translation* find_in_page(u64 physical, u32 mode);
+  void begin_part(unsigned number);
 
   memory::CodeRegion region_;
+  std::vector<Part> parts_;
+  unsigned part_ = 0;  // that is being filled
   Assembler hot_, cold_;
-  u8* first_ = nullptr;
-  std::deque<Translation> translations_;
   std::vector<Translation*> latest_;  // of a hash
   std::unordered_map<u64, std::vector<Translation*>> by_page_;
-  std::vector<Exit> exits_;
 };
 
 }  // namespace pollux::cpu::translate

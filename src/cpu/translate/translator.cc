@@ -46,43 +46,45 @@ Translator::Translator(memory::GuestMemory& memory, Bus& bus, memory::CodeRegion
       wanted_often_(wanted_often) {
   thunks_ = write_thunks(cache_.hot(), cache_.executable(), layout_);
   cache_.keep_so_far();
-  frame_.fill = &Translator::fill;
+  frame_.serve = &Translator::serve;
   frame_.owner = this;
   interpreter_.set_second_observer(this);
 }
 
 StopReason Translator::run(door::Position until) {
   if (position() >= until) return StopReason::kPosition;
+  until_ = until.value;
   interpreter_.enter();
-  const StopReason reason = loop(until.value);
+  if (const u8* code = next_code()) thunks_.enter(&frame_, code);
   interpreter_.leave();
-  return reason;
+  return reason_;
 }
 
-StopReason Translator::loop(u64 until) {
+const u8* Translator::next_code() {
   using interpret::Advance;
-  std::optional<Exit> jump;  // it led here, and may be linked to what is found
   for (;;) {
-    const std::optional<Exit> linkable = std::exchange(jump, std::nullopt);
-    const u64 left = until - position().value;
-    const bool to_the_end = left <= kMargin;
+    const u64 at = position().value;
+    if (at >= until_) return reason_ = StopReason::kPosition, nullptr;
+    const bool to_the_end = until_ - at <= kMargin;
     Advance how = to_the_end ? Advance::kAll : Advance::kOneInstruction;
     if (!to_the_end && !interpreter_.wants_turn() && may_translate()) {
-      const u64 flushes = counters_.flushes;
-      const u64 rip = interpreter_.s().rip;
-      Translation* next = linkable && linkable->kind == ExitKind::kSeparate ? find_separate(rip) : find(rip, how);
-      if (next && linkable && flushes == counters_.flushes) link(*linkable, *next);
-      if (next && next->steps) {
-        const Exit& exit = enter(*next, until);
-        if (exit.kind == ExitKind::kLink || exit.kind == ExitKind::kSeparate) jump = exit;
-        if (jump || exit.kind == ExitKind::kJump) continue;
-        if (exit.kind == ExitKind::kBudget) return interpreter_.advance(until, Advance::kAll);
-      }
+      const Translation* next = find(interpreter_.s().rip, how);
+      if (next && next->steps) return begin(*next);
     }
     ++counters_.interpreted_steps;
-    const StopReason reason = interpreter_.advance(until, how);
-    if (reason != StopReason::kPosition || position().value >= until) return reason;
+    reason_ = interpreter_.advance(until_, how);
+    if (reason_ != StopReason::kPosition) return nullptr;
   }
+}
+
+const u8* Translator::begin(const Translation& translation) {
+  const u64 rip = interpreter_.s().rip;
+  frame_.budget = budget_ = i64(until_ - position().value - kMargin);
+  frame_.page = rip & ~memory::kPageMask;
+  look_after_jumps();
+  frame_.context = context(rip);
+  ++counters_.entered;
+  return translation.memory_entry;
 }
 
 bool Translator::may_translate() const {
@@ -151,63 +153,17 @@ Translation& Translator::translation(const mmu::Translation& code, u32 mode) {
   const u64 physical = code.physical.value;
   const u64 offset = physical & memory::kPageMask;
   if (Translation* known = cache_.find(physical, mode)) return *known;
-  if (cache_.hot().room() < Writer::kRoom || cache_.cold().room() < Writer::kRoom) {
-    cache_.flush();
-    frame_.jumps.fill({});
-    ++counters_.flushes;
+  if (cache_.make_room(Writer::kRoom)) {
+    ++drops_;
+    ++counters_.evictions;
   }
   ++counters_.translations;
   read_trace(interpreter_.reader(), {code.host - offset, memory::kPageSize}, u16(offset), mode, !(mode & kSeparateMode),
              trace_);
   interpreter_.mmu().watch_code(memory::PhysAddr(physical - offset));
   Translation& made = cache_.add(physical, mode);
-  Writer writer(layout_, thunks_, interpreter_.view(), cache_.exits());
-  writer.write(cache_.hot(), cache_.cold(), cache_.executable(), trace_, made);
+  Writer(layout_, thunks_, interpreter_, cache_).write(trace_, made);
   return made;
-}
-
-void Translator::link(const Exit& exit, const Translation& to) {
-  if (exit.from->dropped || to.dropped || ((exit.from->mode ^ to.mode) & ~kSeparateMode)) return;
-  if ((exit.from->physical ^ to.physical) >> memory::kPageShift != 0) return;
-  Assembler::link(exit.jump, (exit.host_flags ? to.host_entry : to.memory_entry) - cache_.executable());
-}
-
-const Exit& Translator::enter(const Translation& translation, u64 until) {
-  x86::State& s = interpreter_.s();
-  const i64 budget = i64(until - position().value - kMargin);
-  frame_.budget = budget;
-  frame_.page = s.rip & ~memory::kPageMask;
-  look_after_jumps();
-  frame_.context = context(s.rip);
-  ++counters_.entered;
-  const Exit& exit = cache_.exits()[thunks_.enter(&frame_, translation.memory_entry)];
-  const u64 executed = u64(budget - frame_.budget) - exit.give_back;
-  counters_.translated_instructions += executed;
-  interpreter_.retired(executed);
-  s.rip = frame_.page + exit.offset;
-  return exit;
-}
-
-u64 Translator::fill(Frame* frame, u64 linear, u64 access) {
-  return u64(frame->owner->fill_table(linear, u32(access)));
-}
-
-Filled Translator::fill_table(u64 linear, u32 access) {
-  const u64 size = access & 0xffff;
-  if ((linear & memory::kPageMask) + size > memory::kPageSize) {
-    return access & kGroupAccess ? Filled::kSeparate : Filled::kInterpret;
-  }
-  if ((access & kAlignedAccess) && (linear & (size - 1))) return Filled::kInterpret;
-  if (!x86::is_canonical(linear)) return Filled::kInterpret;
-  const mmu::View view = mmu::View(access >> kViewShift);
-  const mmu::Access kind = access & kWriteAccess ? mmu::Access::kWrite : mmu::Access::kRead;
-  mmu::Translation t;
-  mmu::Mmu& mmu = interpreter_.mmu();
-  const u64 revoked = mmu.revocations();
-  if (!mmu.translate_beside_code(linear, kind, view, t) || !t.host) return Filled::kInterpret;
-  // The running trace may hold an address that it may no longer write to.
-  if (revoked != mmu.revocations()) return Filled::kInterpret;
-  return mmu.probe(linear, kind, view) ? Filled::kHit : Filled::kInterpret;
 }
 
 bool Translator::code_write(memory::PhysAddr from, u64) {

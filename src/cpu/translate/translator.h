@@ -4,8 +4,9 @@
 // one to the other is a matter of loading registers.
 //
 // How it runs: run() looks up the translation at rip (jump entries, then physical address and mode) or makes one, and
-// enters it. Translated code goes on from trace to trace by itself, and leaves by a numbered exit (exit.h) with the
-// state of an instruction boundary. Positions are exact because each trace counts its instructions against
+// enters it. Translated code goes on from trace to trace by itself. Where it cannot, it calls serve() with a record
+// (exit.h): the translator fills a table, lets the interpreter execute an instruction, finds or makes a translation, and
+// answers with the code that goes on. Positions are exact because each trace counts its instructions against
 // Frame::budget before it executes them.
 #pragma once
 
@@ -24,9 +25,17 @@ namespace pollux::cpu::translate {
 struct Counters {
   u64 entered = 0;          // times translated code was entered
   u64 translated_instructions = 0;
+  u64 lent_instructions = 0;
   u64 interpreted_steps = 0;
   u64 translations = 0;
-  u64 flushes = 0;
+  u64 evictions = 0;
+};
+
+// What fill_table() answers.
+enum class Filled : u8 {
+  kHit,        // the access will hit now
+  kInterpret,  // it is for the interpreter: a fault, device memory, a page border, a watched page
+  kSeparate,   // the group's range crosses a page
 };
 
 class Translator final : public Cpu, private mmu::CodeObserver {
@@ -52,7 +61,9 @@ class Translator final : public Cpu, private mmu::CodeObserver {
  private:
   static constexpr u64 kMargin = Trace::kMaxSteps + 16;  // may pass between two looks at the budget
 
-  StopReason loop(u64 until);
+  // translator.cc. These return code to go on with; nullptr: the run ends, for reason_.
+  const u8* next_code();           // interprets until there is some
+  const u8* begin(const Translation& translation);
   bool may_translate() const;
   u32 mode() const;
   u64 context(u64 rip) const;
@@ -65,16 +76,23 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   // Code is interpreted until it was wanted often enough.
   bool is_cold(u64 physical);
   Translation& translation(const mmu::Translation& code, u32 mode);
-  const Exit& enter(const Translation& translation, u64 until);
-  void link(const Exit& exit, const Translation& to);
-  static u64 fill(Frame* frame, u64 linear, u64 access);
-  Filled fill_table(u64 linear, u32 access);
+
+  // exits.cc
+  static const u8* serve(Frame* frame, const Exit* exit);
+  const u8* access(const Exit& exit, const u8* record);
+  const u8* missed(const Exit& exit, const u8* record);
+  const u8* lent(const Exit& exit, const u8* record);
+  const u8* link(const Exit& exit, const u8* record);
+  const u8* interpret_one();
+  // Makes the state that of the instruction boundary before the exit's instruction.
+  void settle(const Exit& exit);
+  Filled fill_table(u64 linear, u16 access);
 
   // mmu::CodeObserver
   bool code_write(memory::PhysAddr from, u64 length) override;
   void fetch_changed() override {}  // contexts follow the MMU's counts
 
-  // Below the frame: the slow paths' return addresses, and room for the host's signal frames.
+  // Below the frame: the addresses of records, and room for the host's signal frames.
   [[maybe_unused]] alignas(64) std::array<std::byte, 64 << 10> stack_;
   Frame frame_;
   interpret::Interpreter interpreter_;
@@ -84,6 +102,9 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   Thunks thunks_;
   const unsigned wanted_often_;
   std::array<u8, 1 << 16> wanted_{};  // times, by a hash of the physical address
+  u64 until_ = 0;          // of the run
+  StopReason reason_ = StopReason::kPosition;
+  i64 budget_ = 0;         // Frame::budget when the position was last settled
   u64 drops_ = 0;          // pages of translations dropped
   u64 jump_epoch_ = 0;     // of what contexts leave out
   Counters counters_;

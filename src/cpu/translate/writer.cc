@@ -2,34 +2,29 @@
 
 namespace pollux::cpu::translate {
 
-void Writer::write(Assembler& hot, Assembler& cold, i64 executable, const Trace& trace, Translation& out) {
-  POLLUX_CHECK(hot.room() >= kRoom && cold.room() >= kRoom, "a trace is only written where it fits");
-  a_ = hot_ = &hot;
-  cold_ = &cold;
+void Writer::write(const Trace& trace, Translation& out) {
+  a_ = hot_ = &cache_.hot();
+  cold_ = &cache_.cold();
+  POLLUX_CHECK(hot_->room() >= kRoom && cold_->room() >= kRoom, "a trace is only written where it fits");
   trace_ = &trace;
   out_ = &out;
-  out.steps = count();
-  slow_paths_.clear();
-  early_exits_.clear();
-  flag_step_ = -1;
-  edges_.clear();
+  out.steps = u8(count());
   if (trace.steps.empty()) {
     a_ = cold_;
-    out.host_entry = a_->at() + executable;
+    out.host_entry = a_->at();
     where_ = Where::kHost;
-    repair_ = Repair::kNone;
     save_flags();
-    out.memory_entry = a_->at() + executable;
-    exit(ExitKind::kInterpret, trace.end, 0);
-    return;
+    out.memory_entry = a_->at();
+    exit({.kind = ExitKind::kInterpret, .offset = trace.end});
+  } else {
+    entry();
+    for (; index_ < count(); ++index_) write_step(index_);
+    write_end();
+    a_ = cold_;
+    write_stubs();
   }
-  entry();
-  for (; index_ < count(); ++index_) write_step(index_);
-  write_end();
-  a_ = cold_;
-  write_stubs();
-  out.host_entry += executable;
-  out.memory_entry += executable;
+  out.host_entry += cache_.executable();
+  out.memory_entry += cache_.executable();
 }
 
 // Entered with the flags in the host's or in memory. Where the trace overwrites them before anything can look, nothing
@@ -67,6 +62,8 @@ void Writer::write_step(unsigned index) {
     case Action::kDivide: write_divide(); break;
     case Action::kBitString: write_bit_string(); break;
     case Action::kSystemFlag: write_system_flag(); break;
+    case Action::kLent: write_lent(kGoesOn); break;
+    case Action::kLentLast: write_lent(0); break;
     case Action::kPush: write_push(); break;
     case Action::kFollowed: break;
     case Action::kPushFlags: write_push_flags(); break;
@@ -91,45 +88,23 @@ void Writer::write_stubs() {
     where_ = Where::kHost;
     repair_ = step().flags.repair;
     save_flags();
-    exit(ExitKind::kBudget, step().end(), count() - budget_step_ - 1);
+    exit({.kind = ExitKind::kBudget, .give_back = u8(count() - budget_step_ - 1), .offset = step().end()});
   } else {
-    exit(ExitKind::kBudget, step().offset, count());
+    exit({.kind = ExitKind::kBudget, .give_back = u8(count()), .offset = step().offset});
   }
   for (std::size_t n = 0; n < edges_.size(); ++n) edge(Edge(edges_[n]));
-  for (const SlowPath& slow : slow_paths_) {
-    a_->link_here(slow.from);
-    a_->op({.code = 0x33, .wide = true}, kAddressReg,
-           Address{kFrameReg, layout_.tables[view_][(slow.access & kWriteAccess) != 0], kScratch});
-    a_->mov_immediate32(kScratch, slow.access);
-    a_->call(thunks_.slow_access);
-    a_->op({.code = 0x85}, kScratch, kScratch);
-    a_->jump_if(kZ, slow.retry);
-    const Step& at = trace_->steps[slow.step];
-    const unsigned rest = count() - slow.step;
-    if (slow.access & kGroupAccess) {
-      a_->arithmetic(7, kScratch, i32(Filled::kSeparate), false);
-      u8* const interpret = a_->jump_if(kNz);
-      remake_flags(slow.flag_step);  // destroys kScratch
-      a_->arithmetic(0, frame(offsetof(Frame, budget)), i32(rest));
-      u8* const jump = a_->jump();
-      a_->link_here(jump);
-      exit(ExitKind::kSeparate, at.offset, 0, jump);
-      a_->link_here(interpret);
-    }
-    remake_flags(slow.flag_step);
-    exit(ExitKind::kInterpret, at.offset, rest);
-  }
-  for (const EarlyExit& early : early_exits_) {
-    a_->link_here(early.from);
-    remake_flags(early.flag_step);
-    exit(ExitKind::kInterpret, trace_->steps[early.step].offset, count() - early.step);
+  for (const EarlyExit& e : early_exits_) {
+    a_->link_here(e.from);
+    const u16 flags_from = e.flag_step < 0 ? Exit::kNone : trace_->steps[unsigned(e.flag_step)].offset;
+    exit({.kind = e.kind, .give_back = u8(count() - e.step), .offset = trace_->steps[e.step].offset,
+          .flags_from = flags_from, .detail = e.detail}, e.back);
   }
 }
 
-void Writer::exit(ExitKind kind, u16 offset, unsigned give_back, u8* jump, bool host_flags) {
-  a_->mov_immediate32(kAddressReg, u32(exits_.size()));
-  a_->jump(thunks_.leave);
-  exits_.push_back({kind, host_flags, offset, u16(give_back), jump, out_});
+void Writer::exit(Exit e, const u8* to) {
+  a_->call(thunks_.out);
+  if (to) e.to = i32(to - a_->at());
+  a_->write(e);
 }
 
 void Writer::load_guest(Reg to, unsigned number) {

@@ -20,36 +20,32 @@
 #include "cpu/translate/frame.h"
 #include "cpu/translate/thunks.h"
 #include "cpu/translate/trace_reader.h"
+#include "cpu/translate/translation_cache.h"
 
 namespace pollux::cpu::translate {
 
 class Writer {
  public:
-  Writer(const Layout& layout, const Thunks& thunks, mmu::View view, std::vector<Exit>& exits)
-      : layout_(layout), thunks_(thunks), view_(unsigned(view)), exits_(exits) {}
+  Writer(const Layout& layout, const Thunks& thunks, const interpret::Interpreter& interpreter, TranslationCache& cache)
+      : layout_(layout), thunks_(thunks), interpreter_(interpreter), cache_(cache), view_(unsigned(interpreter.view())) {}
 
   // Bytes that a trace needs at most, in each of the two.
   static constexpr u64 kRoom = 64 << 10;
 
-  // Writes what usually runs to hot, what seldom does to cold. executable: the distance from written to executable
-  // addresses. Fills the entries of out.
-  void write(Assembler& hot, Assembler& cold, i64 executable, const Trace& trace, Translation& out);
+  // Writes what usually runs to the cache's hot code, what seldom does to the cold. Fills the entries of out.
+  void write(const Trace& trace, Translation& out);
 
  private:
   // kRemade: nowhere, but an exit can make them again from registers (flag_step_).
   enum class Where : u8 { kHost, kMemory, kBoth, kNowhere, kRemade };
 
-  struct SlowPath {
+  struct EarlyExit {     // at a step
     u8* from;            // the jump to it
-    const u8* retry;
-    u32 access;
+    ExitKind kind;
     unsigned step;
     int flag_step;       // makes the flags again; -1: they are in memory, or not needed
-  };
-  struct EarlyExit {     // to the interpreter, at a step
-    u8* from;
-    unsigned step;
-    int flag_step;
+    u16 detail;
+    const u8* back;      // where code goes on; nullptr: nowhere
   };
   struct Edge {          // a side exit
     u8* from;
@@ -63,7 +59,7 @@ class Writer {
   void entry();
   void write_step(unsigned index);
   void write_stubs();
-  void exit(ExitKind kind, u16 offset, unsigned give_back, u8* jump = nullptr, bool host_flags = false);
+  void exit(Exit e, const u8* to = nullptr);
   const Step& step() const { return trace_->steps[index_]; }
   unsigned count() const { return unsigned(trace_->steps.size()); }
   static Address frame(u64 offset) { return {kFrameReg, i32(offset)}; }
@@ -78,8 +74,9 @@ class Writer {
   void flags_before_clobber();       // keeps what the current step or a later one needs
   bool can_remake() const;           // the flags of flag_step_, at every exit until they are overwritten
   int remade() const { return where_ == Where::kRemade ? flag_step_ : -1; }
-  void remake_flags(int step);       // to memory
-  void early_exit(u8* from) { early_exits_.push_back({from, index_, remade()}); }
+  void early_exit(u8* from, ExitKind kind = ExitKind::kInterpret, u16 detail = 0, const u8* back = nullptr) {
+    early_exits_.push_back({from, kind, index_, remade(), detail, back});
+  }
   void clobbered();
   void give_flags(const FlagEffect& effect);
   void flags_written(const FlagEffect& effect);
@@ -109,6 +106,7 @@ class Writer {
   void write_divide();
   void write_bit_string();
   void write_system_flag();
+  void write_lent(u16 detail);
 
   // writer_stack.cc
   void write_push();
@@ -129,9 +127,10 @@ class Writer {
   void go_to(i64 target, unsigned step);       // from behind step, with the flags as where_ says
   void load_target(i64 offset);                // kAddressReg = page + offset
   void load_operand_target();
-  // kAddressReg: linear; then kScratch: the jump entry's place. Returns the jumps of a miss.
+  // kAddressReg: linear; then kScratch: the jump entry's place. Returns the jumps of a miss: another address, another
+  // context.
   std::array<u8*, 2> find_jump();
-  void find_jump_or_exit();                    // the same; a miss leaves the branch to the interpreter
+  void find_jump_or_exit(u16 detail = 0);      // the same; what cannot be found is for the interpreter
   void load_jump_page();
   void take_jump();
   void keep_jump();
@@ -139,8 +138,9 @@ class Writer {
 
   const Layout& layout_;
   const Thunks& thunks_;
+  const interpret::Interpreter& interpreter_;
+  TranslationCache& cache_;
   unsigned view_;
-  std::vector<Exit>& exits_;
 
   Assembler* a_ = nullptr;           // where the next instruction goes
   Assembler* hot_ = nullptr;
@@ -155,7 +155,6 @@ class Writer {
   bool budget_repeats_ = false;
   int flag_step_ = -1;             // that made the flags, when where_ is kHost
   Address operand_{kAddressReg};
-  std::vector<SlowPath> slow_paths_;
   std::vector<EarlyExit> early_exits_;
   std::vector<Edge> edges_;
 };

@@ -31,7 +31,7 @@ void Writer::edge(const Edge& e) {
     a_->link_here(e.from);
     const bool host_flags = where_ == Where::kHost;
     save_flags();
-    exit(ExitKind::kLink, u16(e.target), 0, e.from, host_flags);
+    exit({.kind = ExitKind::kLink, .offset = u16(e.target), .detail = host_flags ? kHostFlags : u16{0}}, e.from);
     return;
   }
   a_->link_here(e.from);
@@ -58,7 +58,7 @@ void Writer::go_to(i64 target, unsigned from) {
   a_->link_here(jump);
   const bool host_flags = where_ == Where::kHost;
   save_flags();
-  exit(ExitKind::kLink, u16(target), 0, jump, host_flags);
+  exit({.kind = ExitKind::kLink, .offset = u16(target), .detail = host_flags ? kHostFlags : u16{0}}, jump);
   a_ = here;
 }
 
@@ -81,8 +81,10 @@ std::array<u8*, 2> Writer::find_jump() {
   return {other_address, a_->jump_if(kNz)};
 }
 
-void Writer::find_jump_or_exit() {
-  for (u8* const miss : find_jump()) early_exit(miss);
+void Writer::find_jump_or_exit(u16 detail) {
+  const std::array<u8*, 2> misses = find_jump();
+  early_exit(misses[0], ExitKind::kMissed, detail, a_->at());
+  early_exit(misses[1], ExitKind::kMissed, detail | kOtherContext, a_->at());
 }
 
 void Writer::load_jump_page() {
@@ -117,7 +119,7 @@ void Writer::write_call() {
   save_flags();
   if (!in_page(target)) {
     load_target(target);
-    find_jump_or_exit();
+    find_jump_or_exit(kBeforePush);
     keep_jump();
   }
   push_return();
@@ -154,7 +156,7 @@ void Writer::write_jump_indirect() {
 
 void Writer::write_call_indirect() {
   load_operand_target();
-  find_jump_or_exit();
+  find_jump_or_exit(kBeforePush);
   keep_jump();
   push_return();
   take_kept_jump();
@@ -166,17 +168,21 @@ void Writer::write_end() {
   if (last.action > Action::kBranch) return;
   if (trace_->interpret) {
     save_flags();
-    exit(ExitKind::kInterpret, trace_->end, 0);
+    exit({.kind = ExitKind::kInterpret, .offset = trace_->end});
   } else if (in_page(trace_->end)) {
     go_to(trace_->end, index_);
   } else {
-    // Nothing is left that the interpreter could execute again: a miss goes on behind the trace.
+    // What cannot be found is looked for behind the trace: its last instruction has retired.
     save_flags();
     load_target(trace_->end);
     const std::array<u8*, 2> misses = find_jump();
+    const u8* const back = a_->at();
     take_jump();
-    for (u8* const miss : misses) a_->link_here(miss);
-    exit(ExitKind::kJump, trace_->end, 0);
+    a_ = cold_;
+    for (const u16 detail : {u16(0), kOtherContext}) {
+      a_->link_here(misses[detail]);
+      exit({.kind = ExitKind::kMissed, .offset = trace_->end, .detail = detail}, back);
+    }
   }
 }
 

@@ -74,20 +74,6 @@ bool Writer::can_remake() const {
   return false;
 }
 
-void Writer::remake_flags(int step) {
-  if (step < 0) return;
-  const unsigned kept = std::exchange(index_, unsigned(step));
-  const Where where = where_;
-  const Repair repair = repair_;
-  same_instruction(opcode_of(this->step().d));
-  where_ = Where::kHost;
-  repair_ = Repair::kNone;
-  save_flags();
-  where_ = where;
-  repair_ = repair;
-  index_ = kept;
-}
-
 void Writer::clobbered() {
   if (where_ == Where::kHost) where_ = Where::kNowhere;
   if (where_ == Where::kBoth) where_ = Where::kMemory;

@@ -45,11 +45,10 @@ void Writer::look_up(const Access& access, unsigned size, bool write) {
   const bool aligned = access.aligned && !group;
   if (group) size = access.span;
   const i32 table = layout_.tables[view_][write];
-  SlowPath slow{.retry = a_->at(),
-                .access = size | (write ? kWriteAccess : 0) | (aligned ? kAlignedAccess : 0) |
-                          (group ? kGroupAccess : 0) | view_ << kViewShift,
-                .step = index_,
-                .flag_step = remade()};
+  const u16 detail = u16(size | (write ? kWriteAccess : 0) | (aligned ? kAlignedAccess : 0) |
+                         (group ? kGroupAccess : 0) | view_ << kViewShift);
+  const u8* const again = a_->at();
+  u8* miss;
   a_->mov32(kScratch, kAddressReg);
   a_->shift(5, kScratch, 8, false);
   a_->arithmetic(4, kScratch, (mmu::kTlbEntries - 1) << 4, false);
@@ -57,14 +56,14 @@ void Writer::look_up(const Access& access, unsigned size, bool write) {
   if (aligned) {
     a_->op({.code = 0xf7, .wide = true}, 0, kAddressReg);  // test
     a_->immediate(u32(~(memory::kPageSize - size)), 4);
-    slow.from = a_->jump_if(kNz);
+    miss = a_->jump_if(kNz);
   } else {
     a_->arithmetic(7, kAddressReg, i32(memory::kPageSize - size));
-    slow.from = a_->jump_if(kNbe);
+    miss = a_->jump_if(kNbe);
   }
   a_->op({.code = 0x03, .wide = true}, kAddressReg, Address{kFrameReg, table + 8, kScratch});
   if (group) a_->store(frame(offsetof(Frame, groups) + access.group * 8), kAddressReg);
-  slow_paths_.push_back(slow);
+  early_exit(miss, ExitKind::kAccess, detail, again);
 }
 
 void Writer::operand_address() {

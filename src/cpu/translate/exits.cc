@@ -1,0 +1,129 @@
+// What the translator does where translated code calls it.
+#include "cpu/translate/translator.h"
+
+namespace pollux::cpu::translate {
+
+const u8* Translator::serve(Frame* frame, const Exit* exit) {
+  Translator& self = *frame->owner;
+  const u8* const record = reinterpret_cast<const u8*>(exit);
+  const Exit kept = *exit;  // serving it may fill this part of the code region again
+  switch (kept.kind) {
+    case ExitKind::kAccess: return self.access(kept, record);
+    case ExitKind::kMissed: return self.missed(kept, record);
+    case ExitKind::kLent: return self.lent(kept, record);
+    case ExitKind::kLink: return self.link(kept, record);
+    case ExitKind::kInterpret: self.settle(kept); return self.interpret_one();
+    case ExitKind::kBudget: break;
+  }
+  self.settle(kept);
+  self.reason_ = self.interpreter_.advance(self.until_, interpret::Advance::kAll);
+  return nullptr;
+}
+
+void Translator::settle(const Exit& exit) {
+  const u64 executed = u64(budget_ - frame_.budget) - exit.give_back;
+  counters_.translated_instructions += executed;
+  interpreter_.retired(executed);
+  interpreter_.s().rip = frame_.page + exit.offset;
+  if (exit.flags_from == Exit::kNone) return;
+  const auto code = fetch(frame_.page + exit.flags_from);
+  POLLUX_CHECK(code, "the page of running code is there");
+  decode::Decoded comparison;
+  const interpret::Binding* row;
+  const u64 rest = memory::kPageSize - exit.flags_from;
+  interpreter_.reader().read(decode::CodeSize::k64, {code->host, std::min<u64>(rest, 15)}, comparison, row);
+  interpreter_.compare_again(comparison, *row);
+}
+
+const u8* Translator::interpret_one() {
+  ++counters_.interpreted_steps;
+  reason_ = interpreter_.advance(until_, interpret::Advance::kOneInstruction);
+  return reason_ == StopReason::kPosition ? next_code() : nullptr;
+}
+
+// Code looked at the entry that kScratch points to, and has the address less its tag.
+const u8* Translator::access(const Exit& exit, const u8* record) {
+  const mmu::View view = mmu::View(exit.detail >> kViewShift);
+  const mmu::Mmu& mmu = interpreter_.mmu();
+  const mmu::TlbEntry* const table = exit.detail & kWriteAccess ? mmu.write_table(view) : mmu.read_table(view);
+  frame_.address ^= table[frame_.scratch / sizeof(mmu::TlbEntry)].tag;
+  switch (fill_table(frame_.address, exit.detail)) {
+    case Filled::kHit: return record + exit.to;
+    case Filled::kInterpret: settle(exit); return interpret_one();
+    case Filled::kSeparate: break;
+  }
+  settle(exit);
+  const Translation* separate = find_separate(interpreter_.s().rip);
+  return separate ? begin(*separate) : interpret_one();
+}
+
+Filled Translator::fill_table(u64 linear, u16 access) {
+  const u64 size = access & kSizeMask;
+  if ((linear & memory::kPageMask) + size > memory::kPageSize) {
+    return access & kGroupAccess ? Filled::kSeparate : Filled::kInterpret;
+  }
+  if ((access & kAlignedAccess) && (linear & (size - 1))) return Filled::kInterpret;
+  if (!x86::is_canonical(linear)) return Filled::kInterpret;
+  const mmu::View view = mmu::View(access >> kViewShift);
+  const mmu::Access kind = access & kWriteAccess ? mmu::Access::kWrite : mmu::Access::kRead;
+  mmu::Translation t;
+  mmu::Mmu& mmu = interpreter_.mmu();
+  const u64 revoked = mmu.revocations();
+  if (!mmu.translate_beside_code(linear, kind, view, t) || !t.host) return Filled::kInterpret;
+  // The running trace may hold an address that it may no longer write to.
+  if (revoked != mmu.revocations()) return Filled::kInterpret;
+  return mmu.probe(linear, kind, view) ? Filled::kHit : Filled::kInterpret;
+}
+
+// Code looked at the jump entry that kScratch points to.
+const u8* Translator::missed(const Exit& exit, const u8* record) {
+  const u64 linear = exit.detail & kOtherContext ? frame_.jumps[frame_.scratch / sizeof(JumpEntry)].linear
+                                                 : frame_.address;
+  const mmu::Mmu& mmu = interpreter_.mmu();
+  const u64 revoked = mmu.revocations();
+  const bool near = x86::is_canonical(linear) && linear >> 63 == frame_.page >> 63;  // the context is that of this half
+  // Looking sets accessed bits, which must wait for the call's push.
+  const bool may_look = near && (!(exit.detail & kBeforePush) ||
+                                 mmu.finds_unchanged(linear, mmu::Access::kFetch,
+                                                     interpret::Interpreter::view_of(interpreter_.cpl())));
+  interpret::Advance how = interpret::Advance::kOneInstruction;
+  const bool found = may_look && find(linear, how);
+  // A call may hold the address of a stack that it may no longer write to.
+  if (found && context(frame_.page) == frame_.context && revoked == mmu.revocations()) return record + exit.to;
+  settle(exit);
+  return interpret_one();
+}
+
+const u8* Translator::lent(const Exit& exit, const u8* record) {
+  settle(exit);
+  ++counters_.lent_instructions;
+  interpret::Lent& lent = cache_.lent(u32(exit.to));
+  const u64 behind = interpreter_.s().rip + lent.block.bytes;
+  reason_ = interpreter_.execute(lent, until_);
+  if (reason_ != StopReason::kPosition) return nullptr;
+  // The trace goes on where everything that it relies on is as it was.
+  const bool goes_on = exit.detail == kGoesOn && interpreter_.s().rip == behind && !interpreter_.wants_turn() &&
+                       context(frame_.page) == frame_.context;
+  const u64 at = position().value;
+  if (!goes_on || until_ - at <= kMargin) return next_code();
+  const i64 counted = exit.give_back - 1;
+  budget_ = i64(until_ - at - kMargin);
+  frame_.budget = budget_ - counted;
+  return record + sizeof(Exit);
+}
+
+const u8* Translator::link(const Exit& exit, const u8* record) {
+  settle(exit);
+  const u64 evictions = counters_.evictions;
+  const u64 rip = interpreter_.s().rip;
+  interpret::Advance how = interpret::Advance::kOneInstruction;
+  const Translation* next = find(rip, how);
+  if (!next || !next->steps) return next_code();
+  if (evictions == counters_.evictions) {
+    u8* const displacement = const_cast<u8*>(record + exit.to) - cache_.executable();
+    Assembler::link(displacement, (exit.detail == kHostFlags ? next->host_entry : next->memory_entry) - cache_.executable());
+  }
+  return begin(*next);
+}
+
+}  // namespace pollux::cpu::translate
