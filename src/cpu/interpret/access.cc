@@ -29,9 +29,9 @@ u64 Interpreter::segmented_address(const Instruction& i, unsigned size, mmu::Acc
   return linear_of(i.segment, truncated(effective_address(i), i.address_size), size, access);
 }
 
-void Interpreter::check_linear(u64 linear, unsigned size, u8 segment) const {
+void Interpreter::check_linear(u64 linear, unsigned size, u8 segment) {
   if (!x86::is_canonical(linear) || !x86::is_canonical(linear + size - 1)) [[unlikely]] {
-    throw GuestFault{{segment == x86::kSs ? x86::Exception::kStack : x86::Exception::kProtection, 0, 0}};
+    raise(segment == x86::kSs ? x86::Exception::kStack : x86::Exception::kProtection);
   }
 }
 

@@ -37,13 +37,14 @@ void deliver_real(Interpreter& cpu, const Event& e) {
   if (e.vector * 4u + 3 > s.idtr.limit) cpu.raise(Exception::kProtection, e.gate_error());
   const u32 entry = cpu.system_read<u32>(u32(s.idtr.base + e.vector * 4u));
   const u64 rsp = cpu.gpr(x86::kRsp);
-  try {
+  const auto fault = cpu.attempt([&] {
     cpu.push(e.pushed_flags, 2);
     cpu.push(s.segment[x86::kCs].selector, 2);
     cpu.push(s.rip, 2);
-  } catch (const GuestFault&) {
+  });
+  if (fault) {
     cpu.gpr(x86::kRsp) = rsp;
-    throw;
+    cpu.raise(*fault);
   }
   load_real_segment(cpu, x86::kCs, u16(entry >> 16));
   s.rip = u16(entry);

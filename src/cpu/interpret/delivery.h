@@ -6,7 +6,7 @@
 
 namespace pollux::cpu::interpret {
 
-// The frame's return address is state().rip. They throw GuestFault when the delivery itself faults; nothing of the
+// The frame's return address is state().rip. They raise a fault when the delivery itself faults; nothing of the
 // guest's registers has changed then.
 void deliver_exception(Interpreter& cpu, const x86::Fault& fault);
 void deliver_interrupt(Interpreter& cpu, u8 vector);  // external, NMI

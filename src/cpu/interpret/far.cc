@@ -129,13 +129,13 @@ void jump_far(Interpreter& cpu, const Instruction& i) {
 
 void push_return(Interpreter& cpu, unsigned size) {
   const u64 rsp = cpu.gpr(x86::kRsp);
-  try {
+  const auto fault = cpu.attempt([&] {
     cpu.push(cpu.s().segment[x86::kCs].selector, size);
     cpu.push(cpu.next_rip(), size);
-  } catch (const GuestFault&) {
-    cpu.gpr(x86::kRsp) = rsp;
-    throw;
-  }
+  });
+  if (!fault) return;
+  cpu.gpr(x86::kRsp) = rsp;
+  cpu.raise(*fault);
 }
 
 // A call through a gate to an inner level: the new stack comes from the task-state segment.

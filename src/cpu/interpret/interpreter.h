@@ -6,8 +6,8 @@
 // the current instruction (a device asks, the block rewrites itself) sets end_. Position and rip are derived from
 // block and index; state().rip is right only at block ends, so handlers use next_rip(), instruction_rip().
 //
-// Faults: raise() throws; run() in this folder catches, and delivers the fault to the guest. Nothing is thrown
-// outside run().
+// Faults: raise() goes back to the innermost attempt(), which run() makes and then delivers the fault to the guest. It
+// leaves frames by longjmp, as faults are frequent: nothing between the two may have a destructor that does something.
 //
 // Flags: the arithmetic flags live in arithmetic_ while running, in the layout that LAHF and SETO give
 // (bits 15-8: SF ZF 0 AF 0 PF 1 CF, bits 7-0: OF as 0 or 1); state().rflags has the others.
@@ -15,7 +15,9 @@
 // The host's MXCSR holds, inside run(), the guest's MXCSR with all exceptions masked, and collects sticky bits.
 #pragma once
 
+#include <csetjmp>
 #include <cstring>
+#include <optional>
 #include <type_traits>
 
 #include "cpu/bus.h"
@@ -30,11 +32,6 @@
 #include "x86/flags.h"
 
 namespace pollux::cpu::interpret {
-
-// Thrown by raise(); caught in run.cc only.
-struct GuestFault {
-  x86::Fault fault;
-};
 
 // How far advance() goes: to the position, or at most over one block, one instruction (with its repetitions), or one
 // event.
@@ -217,6 +214,20 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
 
   [[noreturn]] void raise(x86::Exception vector, u32 error = 0);
   [[noreturn]] void raise(const x86::Fault& fault);
+  // Calls f; the fault that it raised, if any. f changes the caller's variables by reference only.
+  template <class F>
+  [[gnu::noinline]] std::optional<x86::Fault> attempt(F&& f) {
+    std::jmp_buf* const outer = attempt_;
+    std::jmp_buf here;
+    attempt_ = &here;
+    if (_setjmp(here) == 0) {
+      f();
+      attempt_ = outer;
+      return std::nullopt;
+    }
+    attempt_ = outer;
+    return fault_;
+  }
 
   // Control flow.
   u64 instruction_rip() const { return r_.block_rip + current_->offset; }
@@ -322,7 +333,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
 
   // run.cc
   StopReason loop(Advance how);
-  StopReason take(const GuestFault& caught);
+  StopReason take(const x86::Fault& fault);
   bool deliver_pending();          // NMI, interrupt; true when one was taken
   void execute(Block* block, u64 most, unsigned instructions);
   void take_fault(const x86::Fault& fault);
@@ -342,7 +353,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   void read_slow(u64 linear, void* to, unsigned size, u8 segment);
   void write_slow(u64 linear, const void* from, unsigned size, u8 segment);
   mmu::Translation translate(mmu::View view, u64 linear, mmu::Access access);
-  void check_linear(u64 linear, unsigned size, u8 segment) const;
+  void check_linear(u64 linear, unsigned size, u8 segment);
   u64 next_page(u64 linear) const;
 
   // The zero and block-rip cells stand in front of the state, so that every part of an address is one load at an
@@ -390,6 +401,8 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   u64 deliveries_ = 0;         // since an instruction last retired
   u64 code_writes_ = 0;        // writes to pages with code
   u64 context_round_ = 0;
+  std::jmp_buf* attempt_ = nullptr;
+  x86::Fault fault_{};         // that was raised last
   u32 host_mxcsr_ = 0;
   bool interrupt_line_ = false;
   bool running_ = false;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "cpu/interpret/delivery.h"
 #include "cpu/interpret/interpreter.h"
 #include "cpu/interpret/make_interpreter.h"
@@ -71,8 +72,13 @@ void Interpreter::refresh_attention() {
   if (s.halted) attention_ |= kHalted;
 }
 
-void Interpreter::raise(x86::Exception vector, u32 error) { throw GuestFault{{vector, error, 0}}; }
-void Interpreter::raise(const x86::Fault& fault) { throw GuestFault{fault}; }
+void Interpreter::raise(x86::Exception vector, u32 error) { raise(x86::Fault{vector, error, 0}); }
+
+void Interpreter::raise(const x86::Fault& fault) {
+  POLLUX_CHECK(attempt_, "faults are raised while the processor runs");
+  fault_ = fault;
+  _longjmp(*attempt_, 1);
+}
 
 StopReason Interpreter::run(door::Position until) {
   if (position_ >= until.value) return StopReason::kPosition;
@@ -101,18 +107,16 @@ StopReason Interpreter::advance(u64 until, Advance how) {
   // The translations depend on memory that others may have written between runs: writes to watched pages were
   // reported, so nothing is stale here.
   for (;;) {
-    try {
-      return loop(how);
-    } catch (const GuestFault& caught) {
-      const StopReason reason = take(caught);
-      if (reason != StopReason::kPosition || how != Advance::kAll) return reason;
-    }
+    StopReason reason = StopReason::kPosition;
+    const auto fault = attempt([&] { reason = loop(how); });
+    if (!fault) return reason;
+    reason = take(*fault);
+    if (reason != StopReason::kPosition || how != Advance::kAll) return reason;
   }
 }
 
 // kShutdown, or kPosition: the guest's handler is next.
-StopReason Interpreter::take(const GuestFault& caught) {
-  const x86::Fault fault = caught.fault;
+StopReason Interpreter::take(const x86::Fault& fault) {
   if (current_) {
     // The instruction did not retire, but those before it in the block, and iterations of REP, did.
     position_ += u64(current_ - first_);
@@ -131,12 +135,8 @@ StopReason Interpreter::take(const GuestFault& caught) {
 StopReason Interpreter::execute(Lent& lent, u64 until) {
   until_ = until;
   lent.block.instructions = &lent.instruction;
-  try {
-    execute(&lent.block, until_ - position_, 1);
-    return StopReason::kPosition;
-  } catch (const GuestFault& caught) {
-    return take(caught);
-  }
+  const auto fault = attempt([&] { execute(&lent.block, until_ - position_, 1); });
+  return fault ? take(*fault) : StopReason::kPosition;
 }
 
 // Delivers a fault; a fault while doing so combines with it (SDM vol. 3, 6.15, table 6-5).
@@ -147,18 +147,13 @@ void Interpreter::take_fault(const x86::Fault& first) {
   }
   x86::Fault fault = first;
   for (;;) {
-    try {
-      deliver_exception(*this, fault);
+    const auto second = attempt([&] { deliver_exception(*this, fault); });
+    if (!second) return;
+    if (fault.vector == x86::Exception::kDoubleFault) {
+      shutdown_ = true;
       return;
-    } catch (const GuestFault& caught) {
-      if (fault.vector == x86::Exception::kDoubleFault) {
-        shutdown_ = true;
-        return;
-      }
-      fault = is_double_fault(fault.vector, caught.fault.vector)
-                  ? x86::Fault{x86::Exception::kDoubleFault, 0, 0}
-                  : caught.fault;
     }
+    fault = is_double_fault(fault.vector, second->vector) ? x86::Fault{x86::Exception::kDoubleFault, 0, 0} : *second;
   }
 }
 

@@ -42,12 +42,12 @@ void pop(Interpreter& cpu, const Instruction& i) {
   const u64 rsp = cpu.gpr(x86::kRsp);
   // The stack size of the old SS moves the pointer.
   cpu.move_stack(i.operand_size);
-  try {
+  const auto fault = cpu.attempt([&] {
     load(cpu, i.r[0], selector);
-  } catch (const GuestFault&) {
-    cpu.gpr(x86::kRsp) = rsp;
-    throw;
-  }
+  });
+  if (!fault) return;
+  cpu.gpr(x86::kRsp) = rsp;
+  cpu.raise(*fault);
 }
 
 template <SegmentName Name>

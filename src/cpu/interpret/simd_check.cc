@@ -14,11 +14,9 @@ void checked_simd(Interpreter& cpu, const Instruction& i) {
   const u16 saved_flags = cpu.arithmetic();
   const u32 before = _mm_getcsr();
   _mm_setcsr(before & ~0x3fu);
-  try {
-    i.unchecked(cpu, i);
-  } catch (...) {  // the operand's fault
+  if (const auto fault = cpu.attempt([&] { i.unchecked(cpu, i); })) {  // the operand's
     _mm_setcsr(before);
-    throw;
+    cpu.raise(*fault);
   }
   u32 raised = _mm_getcsr() & 0x3f;
   const u32 masks = cpu.s().mxcsr >> 7 & 0x3f;

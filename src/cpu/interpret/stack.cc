@@ -35,12 +35,12 @@ template <class T>
 void pusha(Interpreter& cpu, const Instruction&) {
   const u64 rsp = cpu.gpr(x86::kRsp);
   const auto saved = cpu.s().gpr;
-  try {
+  const auto fault = cpu.attempt([&] {
     for (unsigned n = 0; n < 8; ++n) cpu.push(n == x86::kRsp ? rsp : saved[n], sizeof(T));
-  } catch (const GuestFault&) {
-    cpu.gpr(x86::kRsp) = rsp;
-    throw;
-  }
+  });
+  if (!fault) return;
+  cpu.gpr(x86::kRsp) = rsp;
+  cpu.raise(*fault);
 }
 template <class T>
 void popa(Interpreter& cpu, const Instruction&) {
@@ -57,7 +57,7 @@ void enter(Interpreter& cpu, const Instruction& i) {
   const unsigned level = i.immediate2 & 31;
   const u64 rsp = cpu.gpr(x86::kRsp), rbp = cpu.gpr(x86::kRbp);
   const u64 mask = cpu.stack_mask();
-  try {
+  const auto fault = cpu.attempt([&] {
     cpu.push(rbp, size);
     const u64 frame = cpu.gpr(x86::kRsp);
     if (level > 0) {
@@ -79,10 +79,10 @@ void enter(Interpreter& cpu, const Instruction& i) {
     if (size == 4) cpu.set_reg<u32>(x86::kRbp * 8, u32(frame));
     if (size == 2) cpu.set_reg<u16>(x86::kRbp * 8, u16(frame));
     cpu.move_stack(-i64(u16(i.immediate)));
-  } catch (const GuestFault&) {
-    cpu.gpr(x86::kRsp) = rsp;
-    throw;
-  }
+  });
+  if (!fault) return;
+  cpu.gpr(x86::kRsp) = rsp;
+  cpu.raise(*fault);
 }
 
 template <class T>

@@ -66,12 +66,10 @@ void load_task_segments(Interpreter& cpu, const u16* selectors) {
   set_code_segment(cpu, code, cs, cpl);
   cpu.mode_changed();
   for (const x86::SegmentName n : {x86::kEs, x86::kDs, x86::kFs, x86::kGs}) {
-    try {
-      load_segment(cpu, n, selectors[n]);
-    } catch (const GuestFault& caught) {
-      if (caught.fault.vector != Exception::kProtection) throw;
-      throw GuestFault{{Exception::kInvalidTss, caught.fault.error, 0}};
-    }
+    auto fault = cpu.attempt([&] { load_segment(cpu, n, selectors[n]); });
+    if (!fault) continue;
+    if (fault->vector == Exception::kProtection) fault = x86::Fault{Exception::kInvalidTss, fault->error, 0};
+    cpu.raise(*fault);
   }
 }
 
