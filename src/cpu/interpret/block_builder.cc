@@ -84,16 +84,12 @@ Instruction to_instruction(const decode::Decoded& d, const Binding& row, u32 mod
 
 }  // namespace
 
-Lent Interpreter::lend(const decode::Decoded& decoded, const Binding& row) const {
-  Lent lent;
-  lent.instruction = to_instruction(decoded, row, mode_bits_, 0, decode::CodeSize::k64);
-  lent.block.count = 1;
-  lent.block.bytes = decoded.length;
-  return lent;
+Instruction Interpreter::lend(const decode::Decoded& decoded, const Binding& row) const {
+  return to_instruction(decoded, row, mode_bits_, 0, decode::CodeSize::k64);
 }
 
 void Interpreter::compare_again(const decode::Decoded& decoded, const Binding& row) {
-  row.handler(*this, to_instruction(decoded, row, mode_bits_, 0, decode::CodeSize::k64));
+  row.handler(*this, lend(decoded, row));
 }
 
 Block* Interpreter::find_block() {

@@ -25,7 +25,6 @@
 #include "cpu/interpret/block_cache.h"
 #include "cpu/interpret/instruction.h"
 #include "cpu/interpret/instruction_reader.h"
-#include "cpu/interpret/lent.h"
 #include "cpu/mmu/mmu.h"
 #include "x86/control.h"
 #include "x86/faults.h"
@@ -65,9 +64,9 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   void leave();
   StopReason advance(u64 until, Advance how);
   // An instruction of 64-bit code as it is executed in the current mode.
-  Lent lend(const decode::Decoded& decoded, const Binding& row) const;
+  Instruction lend(const decode::Decoded& decoded, const Binding& row) const;
   // Executes a lent instruction, which is at rip, with its repetitions. Not when wants_turn().
-  StopReason execute(Lent& lent, u64 until);
+  StopReason execute(const Instruction& lent, u64 until);
   // The arithmetic flags that a comparison of registers makes.
   void compare_again(const decode::Decoded& decoded, const Binding& row);
   // Something besides the next instruction is to be looked at: a stop, an interrupt that may be taken, a trap.
@@ -82,6 +81,8 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   // Told of code that is about to be written like the interpreter itself.
   void set_second_observer(mmu::CodeObserver* observer) { second_observer_ = observer; }
   u16& arithmetic_cell() { return arithmetic_; }
+  // In 64-bit code whose turn it is: not 0 while the interrupt line is raised.
+  const u32& attention_cell() const { return attention_; }
   u32 mode_bits() const { return mode_bits_; }
   mmu::View view() const { return view_; }
   InstructionReader& reader() { return reader_; }

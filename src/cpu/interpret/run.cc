@@ -132,11 +132,20 @@ StopReason Interpreter::take(const x86::Fault& fault) {
   return StopReason::kShutdown;
 }
 
-StopReason Interpreter::execute(Lent& lent, u64 until) {
+StopReason Interpreter::execute(const Instruction& i, u64 until) {
   until_ = until;
-  lent.block.instructions = &lent.instruction;
-  const auto fault = attempt([&] { execute(&lent.block, until_ - position_, 1); });
-  return fault ? take(*fault) : StopReason::kPosition;
+  budget_ = until - position_;
+  last_block_ = nullptr;
+  skip_single_step_ = code_changed_ = false;
+  current_ = first_ = &i;
+  end_ = first_ + 1;
+  r_.block_rip = r_.state.rip;
+  r_.state.rip += i.length;
+  if (const auto fault = attempt([&] { i.handler(*this, i); })) return take(*fault);
+  ++position_;
+  current_ = first_ = nullptr;
+  deliveries_ = 0;
+  return StopReason::kPosition;
 }
 
 // Delivers a fault; a fault while doing so combines with it (SDM vol. 3, 6.15, table 6-5).

@@ -43,8 +43,9 @@ class Planner {
 
   void plan() {
     for (Step& step : steps_) {
+      // They change what an address means.
+      if (step.action == Action::kSwapGs) closed_ = groups_.size();
       if (step.action == Action::kLent) {
-        // The interpreter may change what an address means.
         closed_ = groups_.size();
         for (Value& value : values_) value = fresh();
         continue;

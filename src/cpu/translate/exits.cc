@@ -97,8 +97,8 @@ const u8* Translator::missed(const Exit& exit, const u8* record) {
 const u8* Translator::lent(const Exit& exit, const u8* record) {
   settle(exit);
   ++counters_.lent_instructions;
-  interpret::Lent& lent = cache_.lent(u32(exit.to));
-  const u64 behind = interpreter_.s().rip + lent.block.bytes;
+  const interpret::Instruction& lent = cache_.lent(u32(exit.to));
+  const u64 behind = interpreter_.s().rip + lent.length;
   reason_ = interpreter_.execute(lent, until_);
   if (reason_ != StopReason::kPosition) return nullptr;
   // The trace goes on where everything that it relies on is as it was.

@@ -189,6 +189,10 @@ Action integer_action(const Decoded& d, bool supervisor) {
       return Action::kSystemFlag;
     case ZYDIS_MNEMONIC_CLI:
       return supervisor ? Action::kSystemFlag : Action::kInterpret;
+    case ZYDIS_MNEMONIC_STI:
+      return supervisor ? Action::kSti : Action::kInterpret;
+    case ZYDIS_MNEMONIC_SWAPGS:
+      return supervisor ? Action::kSwapGs : Action::kInterpret;
     case ZYDIS_MNEMONIC_PUSHFQ:
       return Action::kPushFlags;
     case ZYDIS_MNEMONIC_PUSH:
@@ -277,6 +281,7 @@ bool may_exit(const Step& step) {
     case Action::kNothing:
     case Action::kLea:
     case Action::kFollowed:
+    case Action::kSwapGs:
       return false;
     case Action::kSame:
     case Action::kShiftByCl:

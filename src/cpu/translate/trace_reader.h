@@ -29,6 +29,8 @@ enum class Action : u8 {
   kDivide,
   kBitString,  // BT, BTS, BTR, BTC with memory and a register
   kSystemFlag, // CLD, STD, CLI
+  kSti,
+  kSwapGs,
   kFollowed,   // JMP to the step that comes next
   kPush,
   kPushFlags,

@@ -13,7 +13,7 @@ TranslationCache::TranslationCache(memory::CodeRegion region)
     Part& part = parts_[n];
     part.begin = region_.write + n * size;
     part.end = part.begin + size;
-    part.middle = part.begin + size / 8 * 5;  // cold code is the smaller half
+    part.middle = part.begin + size / 16 * 11;  // cold code is the smaller half
   }
   begin_part(0);
 }
@@ -36,8 +36,8 @@ Translation& TranslationCache::add(u64 physical, u32 mode) {
   return t;
 }
 
-u32 TranslationCache::add_lent(const interpret::Lent& lent) {
-  std::deque<interpret::Lent>& all = parts_[part_].lent;
+u32 TranslationCache::add_lent(const interpret::Instruction& lent) {
+  std::deque<interpret::Instruction>& all = parts_[part_].lent;
   POLLUX_CHECK(all.size() < kLentMask, "fewer lent instructions than bytes of code");
   all.push_back(lent);
   return u32(part_ << kLentBits | (all.size() - 1));

@@ -13,7 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "cpu/interpret/lent.h"
+#include "cpu/interpret/instruction.h"
 #include "cpu/translate/assembler.h"
 #include "memory/code_region.h"
 
@@ -47,9 +47,9 @@ class TranslationCache {
   Assembler& hot() { return hot_; }
   Assembler& cold() { return cold_; }
   i64 executable() const { return i64(region_.execute - region_.write); }
-  // Instructions lent to the interpreter by the part's code: a number for each.
-  u32 add_lent(const interpret::Lent& lent);
-  interpret::Lent& lent(u32 number) { return parts_[number >> kLentBits].lent[number & kLentMask]; }
+  // Instructions that the part's code lends to the interpreter: a number for each.
+  u32 add_lent(const interpret::Instruction& lent);
+  const interpret::Instruction& lent(u32 number) { return parts_[number >> kLentBits].lent[number & kLentMask]; }
 
   // What is hot so far stays for ever.
   void keep_so_far() { parts_[0].begin = hot_.at(); }
@@ -68,7 +68,7 @@ class TranslationCache {
     u8* middle = nullptr;
     u8* end = nullptr;
     std::deque<Translation> translations;
-    std::deque<interpret::Lent> lent;
+    std::deque<interpret::Instruction> lent;
   };
   static unsigned slot(u64 physical, u32 mode) {
     return unsigned((physical ^ physical >> 16 ^ u64(mode) * 0x9e5) & (kSlots - 1));

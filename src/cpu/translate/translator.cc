@@ -25,6 +25,8 @@ Layout layout_of(const Frame& frame, interpret::Interpreter& cpu) {
   l.rflags = distance(frame, s.rflags);
   l.fs_base = distance(frame, s.segment[x86::kFs].base);
   l.gs_base = distance(frame, s.segment[x86::kGs].base);
+  l.kernel_gs_base = distance(frame, s.kernel_gs_base);
+  l.attention = distance(frame, cpu.attention_cell());
   l.arithmetic = distance(frame, cpu.arithmetic_cell());
   for (unsigned view = 0; view < mmu::kViews; ++view) {
     l.tables[view][0] = distance(frame, *cpu.mmu().read_table(mmu::View(view)));

@@ -62,6 +62,8 @@ void Writer::write_step(unsigned index) {
     case Action::kDivide: write_divide(); break;
     case Action::kBitString: write_bit_string(); break;
     case Action::kSystemFlag: write_system_flag(); break;
+    case Action::kSti: write_sti(); break;
+    case Action::kSwapGs: write_swap_gs(); break;
     case Action::kLent: write_lent(kGoesOn); break;
     case Action::kLentLast: write_lent(0); break;
     case Action::kPush: write_push(); break;

@@ -106,6 +106,8 @@ class Writer {
   void write_divide();
   void write_bit_string();
   void write_system_flag();
+  void write_sti();
+  void write_swap_gs();
   void write_lent(u16 detail);
 
   // writer_stack.cc

@@ -170,6 +170,24 @@ void Writer::write_system_flag() {
   clobbered();
 }
 
+// While the interrupt line is not raised, nothing can tell the shadow: an instruction that raises it, by its access to
+// a device, is the one in the shadow or stands behind it.
+void Writer::write_sti() {
+  flags_before_clobber();
+  a_->arithmetic(7, Address{kFrameReg, layout_.attention}, 0, false);
+  early_exit(a_->jump_if(kNz));
+  a_->arithmetic(1, Address{kFrameReg, layout_.rflags}, x86::kIf, false);
+  clobbered();
+}
+
+void Writer::write_swap_gs() {
+  const Address active{kFrameReg, layout_.gs_base}, kernel{kFrameReg, layout_.kernel_gs_base};
+  a_->load(kAddressReg, active);
+  a_->load(kScratch, kernel);
+  a_->store(active, kScratch);
+  a_->store(kernel, kAddressReg);
+}
+
 void Writer::write_lent(u16 detail) {
   save_flags();
   const u16 flags_from = remade() < 0 ? Exit::kNone : trace_->steps[unsigned(remade())].offset;
