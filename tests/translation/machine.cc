@@ -28,7 +28,7 @@ Machine::Machine(Engine engine, u64 code_bytes) : memory_(memory::heap_region(kM
     const auto code = host::map_code_memory(code_bytes);
     POLLUX_CHECK(code, "no memory for translated code");
     auto translator = std::make_unique<cpu::translate::Translator>(
-        memory_, static_cast<cpu::Bus&>(*this), *code, 0);
+        memory_, static_cast<cpu::Bus&>(*this), *code, cpu::translate::Translator::Patience{.wanted = 0, .entered = 2});
     translator_ = translator.get();
     cpu_ = std::move(translator);
   } else {

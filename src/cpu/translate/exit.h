@@ -9,6 +9,7 @@ namespace pollux::cpu::translate {
 enum class ExitKind : u8 {
   kAccess,     // the table has no entry: fill it and look again, or let the interpreter execute the instruction
   kMissed,     // the jump entries have no such jump: likewise
+  kHot,        // the trace has run often enough to be made again, longer
   kInterpret,  // the interpreter is to execute the instruction at offset
   kLent,       // the interpreter is to execute this one instruction, behind which the trace goes on
   kBudget,     // the run may end within the trace; goes on at offset
@@ -24,6 +25,9 @@ inline constexpr u16 kOtherContext = 1, kBeforePush = 2;
 inline constexpr u16 kGoesOn = 1;
 // kLink: the jump leaves the guest's flags in the host's.
 inline constexpr u16 kHostFlags = 1;
+
+// Bytes at a short trace's memory_entry that become a jump to the long one.
+inline constexpr unsigned kLeap = 5;
 
 struct Exit {
   static constexpr u16 kNone = 0xffff;

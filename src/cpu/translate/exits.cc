@@ -12,6 +12,7 @@ const u8* Translator::serve(Frame* frame, const Exit* exit) {
     case ExitKind::kMissed: return self.missed(kept, record);
     case ExitKind::kLent: return self.lent(kept, record);
     case ExitKind::kLink: return self.link(kept, record);
+    case ExitKind::kHot: return self.hot(kept);
     case ExitKind::kInterpret: self.settle(kept); return self.interpret_one();
     case ExitKind::kBudget: break;
   }
@@ -80,7 +81,7 @@ const u8* Translator::missed(const Exit& exit, const u8* record) {
   const u64 linear = exit.detail & kOtherContext ? frame_.jumps[frame_.scratch / sizeof(JumpEntry)].linear
                                                  : frame_.address;
   const mmu::Mmu& mmu = interpreter_.mmu();
-  const u64 revoked = mmu.revocations();
+  const u64 revoked = mmu.revocations(), drops = drops_;
   const bool near = x86::is_canonical(linear) && linear >> 63 == frame_.page >> 63;  // the context is that of this half
   // Looking sets accessed bits, which must wait for the call's push.
   const bool may_look = near && (!(exit.detail & kBeforePush) ||
@@ -89,7 +90,7 @@ const u8* Translator::missed(const Exit& exit, const u8* record) {
   interpret::Advance how = interpret::Advance::kOneInstruction;
   const bool found = may_look && find(linear, how);
   // A call may hold the address of a stack that it may no longer write to.
-  if (found && context(frame_.page) == frame_.context && revoked == mmu.revocations()) return record + exit.to;
+  if (found && drops == drops_ && revoked == mmu.revocations() && context(frame_.page) == frame_.context) return record + exit.to;
   settle(exit);
   return interpret_one();
 }
@@ -98,12 +99,13 @@ const u8* Translator::lent(const Exit& exit, const u8* record) {
   settle(exit);
   ++counters_.lent_instructions;
   const interpret::Instruction& lent = cache_.lent(u32(exit.to));
+  const u64 drops = drops_;
   const u64 behind = interpreter_.s().rip + lent.length;
   reason_ = interpreter_.execute(lent, until_);
   if (reason_ != StopReason::kPosition) return nullptr;
   // The trace goes on where everything that it relies on is as it was.
   const bool goes_on = exit.detail == kGoesOn && interpreter_.s().rip == behind && !interpreter_.wants_turn() &&
-                       context(frame_.page) == frame_.context;
+                       drops == drops_ && context(frame_.page) == frame_.context;
   const u64 at = position().value;
   if (!goes_on || until_ - at <= kMargin) return next_code();
   const i64 counted = exit.give_back - 1;
@@ -124,6 +126,24 @@ const u8* Translator::link(const Exit& exit, const u8* record) {
     Assembler::link(displacement, (exit.detail == kHostFlags ? next->host_entry : next->memory_entry) - cache_.executable());
   }
   return begin(*next);
+}
+
+const u8* Translator::hot(const Exit& exit) {
+  settle(exit);
+  const u64 rip = interpreter_.s().rip;
+  const auto code = fetch(rip);
+  Translation* const old = code ? cache_.find(code->physical.value, mode()) : nullptr;
+  if (!old || !old->counts) return next_code();
+  u8* const entry = const_cast<u8*>(old->memory_entry) - cache_.executable();
+  const u64 evictions = counters_.evictions;
+  Translation& made = translate(*code, mode(), kLong, false);
+  if (evictions == counters_.evictions) {
+    // What is linked to the old one goes on in the new one.
+    Assembler(entry, entry + kLeap).jump(made.memory_entry - cache_.executable());
+    cache_.replace(*old, made);
+  }
+  remember_jump(rip, context(rip), made);
+  return begin(made);
 }
 
 }  // namespace pollux::cpu::translate

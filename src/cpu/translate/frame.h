@@ -26,6 +26,8 @@ inline constexpr unsigned jump_index(u64 linear) { return unsigned(linear ^ line
 
 class Translator;
 
+inline constexpr unsigned kHeats = 1 << 16;
+
 struct alignas(64) Frame {
   i64 budget = 0;      // instructions that may begin before the end of the run, less kMargin
   u64 page = 0;        // linear address of the page that the running trace is in
@@ -42,6 +44,7 @@ struct alignas(64) Frame {
   const u8* (*serve)(Frame*, const Exit*) = nullptr;
   Translator* owner = nullptr;
   std::array<JumpEntry, kJumpEntries> jumps{};
+  std::array<i32, kHeats> heat{};    // how often a short trace may still run; shared when there are many
 };
 
 // Distances from the frame.

@@ -303,7 +303,7 @@ i64 branch_target(const Step& step) { return i64(step.end()) + i64(step.d.immedi
 namespace {
 
 // Whether the trace goes on behind the step, and where.
-bool goes_on(Trace& trace, Step& step, u16 start) {
+bool goes_on(Trace& trace, Step& step, u16 start, const Reach& reach) {
   if (step.action < Action::kBranch) return true;
   const i64 target = branch_target(step);
   const bool in_page = target >= 0 && target < i64(memory::kPageSize);
@@ -317,7 +317,7 @@ bool goes_on(Trace& trace, Step& step, u16 start) {
   // Round the loop again while a whole turn fits.
   const std::size_t length = trace.steps.size();
   const std::size_t turns = trace.turns + 1;
-  if (target != i64(start) || turns == Trace::kMaxTurns || length + length / turns > Trace::kMaxSteps) return false;
+  if (target != i64(start) || turns >= reach.turns || length + length / turns > reach.steps) return false;
   trace.turns = unsigned(turns);
   step.loops = true;
   trace.end = start;
@@ -326,12 +326,12 @@ bool goes_on(Trace& trace, Step& step, u16 start) {
 
 }  // namespace
 
-void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset, u32 mode, bool group, Trace& trace) {
+void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset, u32 mode, const Reach& reach, Trace& trace) {
   trace.steps.clear();
   trace.turns = 0;
   trace.interpret = false;
   trace.end = offset;
-  while (trace.steps.size() < Trace::kMaxSteps && trace.end < memory::kPageSize) {
+  while (trace.steps.size() < reach.steps && trace.end < memory::kPageSize) {
     Step& step = trace.steps.emplace_back();
     step.offset = trace.end;
     const ByteSpan bytes = page.subspan(trace.end, std::min<std::size_t>(15, page.size() - trace.end));
@@ -346,9 +346,9 @@ void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset,
     step.flags = flag_effect(step.d);
     step.operand.aligned = wants_alignment(step.d);
     trace.end = step.end();
-    if (!goes_on(trace, step, offset)) break;
+    if (!goes_on(trace, step, offset, reach)) break;
   }
-  if (group) plan_accesses(trace.steps);
+  if (reach.group) plan_accesses(trace.steps);
   find_needed_flags(trace.steps);
 }
 

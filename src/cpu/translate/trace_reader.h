@@ -4,7 +4,7 @@
 // A trace begins at any instruction of 64-bit code. It follows jumps within the page, runs on through forward
 // conditional branches (side exits), and goes round a loop at its beginning several times. It ends behind a call, a
 // return, a jump elsewhere, another backward branch or an instruction that may change what the following ones mean,
-// before an instruction that does not exist or reaches into the next page, or when it is kMaxSteps long.
+// before an instruction that does not exist or reaches into the next page, or when it has gone as far as it may.
 #pragma once
 
 #include <vector>
@@ -61,18 +61,24 @@ struct Step {
 
 inline constexpr u32 kViewShiftInMode = 8;
 
+// How far a trace may go.
+struct Reach {
+  unsigned steps = 0;
+  unsigned turns = 1;   // of a loop at its beginning
+  bool group = true;    // accesses share look-ups
+};
+
 struct Trace {
   static constexpr unsigned kMaxSteps = 64;
-  static constexpr unsigned kMaxTurns = 8;
   std::vector<Step> steps;
   u16 end = 0;            // offset of what follows the last step; the page's size when that is in the next page
   unsigned turns = 0;     // of the loop at its beginning, that it went on with
   bool interpret = false; // what follows is for the interpreter
 };
 
-// mode: cpu/interpret/mode.h, and the view from kViewShiftInMode on. page: the whole page's bytes. group: let accesses
-// share look-ups. trace: becomes what was read; its room is used again.
-void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset, u32 mode, bool group, Trace& trace);
+// mode: cpu/interpret/mode.h, and the view from kViewShiftInMode on. page: the whole page's bytes. reach: at most
+// kMaxSteps. trace: becomes what was read; its room is used again.
+void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset, u32 mode, const Reach& reach, Trace& trace);
 
 // Whether the writer may look at guest memory for it, or leave the trace before it has retired.
 bool may_exit(const Step& step);

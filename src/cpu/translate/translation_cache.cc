@@ -6,8 +6,11 @@
 
 namespace pollux::cpu::translate {
 
-TranslationCache::TranslationCache(memory::CodeRegion region)
-    : region_(std::move(region)), parts_(std::min(kMostParts, region_.size / kSmallestPart)), latest_(kSlots) {
+TranslationCache::TranslationCache(memory::CodeRegion region, Dropped dropped)
+    : region_(std::move(region)),
+      dropped_(std::move(dropped)),
+      parts_(std::min(kMostParts, region_.size / kSmallestPart)),
+      latest_(kSlots) {
   const u64 size = region_.size / parts_.size();
   for (unsigned n = 0; n < parts_.size(); ++n) {
     Part& part = parts_[n];
@@ -43,26 +46,32 @@ u32 TranslationCache::add_lent(const interpret::Instruction& lent) {
   return u32(part_ << kLentBits | (all.size() - 1));
 }
 
+void TranslationCache::replace(Translation& old, Translation& by) {
+  std::erase(by_page_[old.physical >> memory::kPageShift], &old);
+  old.dropped = old.replaced = true;
+  Translation* const one[] = {&old};
+  dropped_(one);
+  latest_[slot(by.physical, by.mode)] = &by;
+}
+
 bool TranslationCache::drop_page(u64 physical_page) {
   const auto page = by_page_.find(physical_page);
   if (page == by_page_.end()) return false;
   for (Translation* t : page->second) t->dropped = true;
+  dropped_(page->second);
   by_page_.erase(page);
   return true;
 }
 
-bool TranslationCache::make_room(u64 bytes) {
-  if (hot_.room() >= bytes && cold_.room() >= bytes) return false;
-  begin_part((part_ + 1) % unsigned(parts_.size()));
-  return true;
-}
+void TranslationCache::make_room() { begin_part((part_ + 1) % unsigned(parts_.size())); }
 
 void TranslationCache::begin_part(unsigned number) {
   Part& part = parts_[part_ = number];
   for (Translation& t : part.translations) {
     Translation*& latest = latest_[slot(t.physical, t.mode)];
     if (latest == &t) latest = nullptr;
-    if (!t.dropped) drop_page(t.physical >> memory::kPageShift);
+    // What is replaced may be linked to.
+    if (!t.dropped || t.replaced) drop_page(t.physical >> memory::kPageShift);
   }
   part.translations.clear();
   part.lent.clear();

@@ -9,7 +9,10 @@
 //  3. Links lead only from a page to itself in the same mode, and the translations of a page are dropped together.
 #pragma once
 
+#include <array>
 #include <deque>
+#include <functional>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -23,8 +26,12 @@ namespace pollux::cpu::translate {
 struct Translation {
   u64 physical = 0;
   u32 mode = 0;
-  bool dropped = false;
+  bool dropped = false;              // not to be found any more
+  bool replaced = false;             // by another one, to which its code leads
+  bool counts = false;               // how often it is entered, and becomes hot
   u8 steps = 0;                      // 0: the first instruction is for the interpreter; the code only says so
+  u8 jump_count = 0;                 // jump entries that have led here; more than there is room for: any may
+  std::array<u16, 2> jumps{};
   const u8* host_entry = nullptr;    // executable addresses; entered with the guest's flags in the host's
   const u8* memory_entry = nullptr;  // the same with the flags in memory
 };
@@ -32,7 +39,9 @@ struct Translation {
 class TranslationCache {
  public:
   // region: at least 1 MiB.
-  explicit TranslationCache(memory::CodeRegion region);
+  // dropped is told of translations that are not to be found any more.
+  using Dropped = std::function<void(std::span<Translation* const>)>;
+  TranslationCache(memory::CodeRegion region, Dropped dropped);
 
   Translation* find(u64 physical, u32 mode) {
     Translation* const latest = latest_[slot(physical, mode)];
@@ -40,7 +49,9 @@ class TranslationCache {
     return find_in_page(physical, mode);
   }
   Translation& add(u64 physical, u32 mode);
-  // False: the page had none.
+  // Takes the place of another one of the same key, which is found no more.
+  void replace(Translation& old, Translation& by);
+  // False: the page had none. Invariant 2 and 3 hold for what is replaced, too.
   bool drop_page(u64 physical_page);
 
   // The part's two halves: what usually runs, and what seldom does.
@@ -53,8 +64,9 @@ class TranslationCache {
 
   // What is hot so far stays for ever.
   void keep_so_far() { parts_[0].begin = hot_.at(); }
-  // Goes on in the next part when this one has less room than that. True: it did, and dropped what was there.
-  bool make_room(u64 bytes);
+  bool has_room(u64 bytes) const { return hot_.room() >= bytes && cold_.room() >= bytes; }
+  // Goes on in the next part, and drops what was there.
+  void make_room();
   // Forgets everything; no translation may run.
   void flush();
 
@@ -77,6 +89,7 @@ class TranslationCache {
   void begin_part(unsigned number);
 
   memory::CodeRegion region_;
+  Dropped dropped_;
   std::vector<Part> parts_;
   unsigned part_ = 0;  // that is being filled
   Assembler hot_, cold_;

@@ -12,6 +12,8 @@ namespace {
 // Beside interpret/mode.h's bits.
 constexpr u32 kSeparateMode = 1 << 10;  // accesses do not share look-ups
 
+constexpr u64 kContextChanges = (u64{1} << 45) - 1;  // that contexts tell apart
+
 template <class T>
 i32 distance(const Frame& frame, const T& to) {
   return i32(reinterpret_cast<const u8*>(&to) - reinterpret_cast<const u8*>(&frame));
@@ -38,14 +40,14 @@ Layout layout_of(const Frame& frame, interpret::Interpreter& cpu) {
 }  // namespace
 
 std::unique_ptr<Cpu> make_translator(memory::GuestMemory& memory, Bus& bus, memory::CodeRegion region) {
-  return std::make_unique<Translator>(memory, bus, std::move(region));
+  return std::make_unique<Translator>(memory, bus, std::move(region), Translator::Patience());
 }
 
-Translator::Translator(memory::GuestMemory& memory, Bus& bus, memory::CodeRegion region, unsigned wanted_often)
+Translator::Translator(memory::GuestMemory& memory, Bus& bus, memory::CodeRegion region, Patience patience)
     : interpreter_(memory, bus),
       layout_(layout_of(frame_, interpreter_)),
-      cache_(std::move(region)),
-      wanted_often_(wanted_often) {
+      cache_(std::move(region), [this](std::span<Translation* const> dropped) { forget_jumps(dropped); }),
+      patience_(patience) {
   thunks_ = write_thunks(cache_.hot(), cache_.executable(), layout_);
   cache_.keep_so_far();
   frame_.serve = &Translator::serve;
@@ -99,14 +101,14 @@ u32 Translator::mode() const { return interpreter_.mode_bits() | u32(interpreter
 u64 Translator::context(u64 rip) const {
   const bool upper = rip >> 63;
   const mmu::Mmu& mmu = interpreter_.mmu();
-  return mmu.fetch_space(upper) | (mmu.fetch_changes(upper) & 0x7fff'ffff) << 13 | (drops_ & 0x3fff) << 44 |
-         u64(interpreter_.view()) << 58 | u64(upper) << 60;
+  return mmu.fetch_space(upper) | (mmu.fetch_changes(upper) & kContextChanges) << 13 | u64(interpreter_.view()) << 58 |
+         u64(upper) << 60;
 }
 
 void Translator::look_after_jumps() {
   const mmu::Mmu& mmu = interpreter_.mmu();
-  const u64 epoch = interpreter_.mode_bits() | ((mmu.fetch_changes(false) >> 31) + (mmu.fetch_changes(true) >> 31)) << 8 |
-                    (drops_ >> 14) << 32;
+  const u64 rounds = mmu.fetch_changes(false) / (kContextChanges + 1) + mmu.fetch_changes(true) / (kContextChanges + 1);
+  const u64 epoch = interpreter_.mode_bits() | rounds << 8;
   if (epoch == jump_epoch_) return;
   jump_epoch_ = epoch;
   frame_.jumps.fill({});
@@ -125,8 +127,33 @@ Translation* Translator::find(u64 rip, interpret::Advance& how) {
     return nullptr;
   }
   Translation& found = known ? *known : translation(*code, mode());
-  jump = {rip, here, found.memory_entry, &found};
+  remember_jump(rip, here, found);
   return &found;
+}
+
+void Translator::remember_jump(u64 rip, u64 here, Translation& to) {
+  const unsigned index = jump_index(rip);
+  frame_.jumps[index] = {rip, here, to.memory_entry, &to};
+  for (unsigned n = 0; n < to.jump_count && n < to.jumps.size(); ++n) {
+    if (to.jumps[n] == index) return;
+  }
+  if (to.jump_count < to.jumps.size()) to.jumps[to.jump_count] = u16(index);
+  if (to.jump_count <= to.jumps.size()) ++to.jump_count;
+}
+
+void Translator::forget_jumps(std::span<Translation* const> to) {
+  bool any = false;
+  for (const Translation* t : to) {
+    any |= t->jump_count > t->jumps.size();
+    for (unsigned n = 0; n < t->jump_count && n < t->jumps.size(); ++n) {
+      JumpEntry& jump = frame_.jumps[t->jumps[n]];
+      if (jump.translation == t) jump = {};
+    }
+  }
+  if (!any) return;
+  for (JumpEntry& jump : frame_.jumps) {
+    if (jump.translation && jump.translation->dropped) jump = {};
+  }
 }
 
 Translation* Translator::find_separate(u64 rip) {
@@ -136,7 +163,7 @@ Translation* Translator::find_separate(u64 rip) {
 
 bool Translator::is_cold(u64 physical) {
   u8& wanted = wanted_[(physical ^ physical >> 16) & (wanted_.size() - 1)];
-  if (wanted >= wanted_often_) return false;
+  if (wanted >= patience_.wanted) return false;
   ++wanted;
   return true;
 }
@@ -152,19 +179,30 @@ std::optional<mmu::Translation> Translator::fetch(u64 rip) {
 }
 
 Translation& Translator::translation(const mmu::Translation& code, u32 mode) {
+  if (Translation* known = cache_.find(code.physical.value, mode)) return *known;
+  Reach reach = kShort;
+  reach.group = !(mode & kSeparateMode);
+  return translate(code, mode, reach, reach.group);
+}
+
+// counts: and becomes hot one day.
+Translation& Translator::translate(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts) {
   const u64 physical = code.physical.value;
   const u64 offset = physical & memory::kPageMask;
-  if (Translation* known = cache_.find(physical, mode)) return *known;
-  if (cache_.make_room(Writer::kRoom)) {
+  if (!cache_.has_room(Writer::kRoom)) {
+    frame_.jumps.fill({});
+    cache_.make_room();
     ++drops_;
     ++counters_.evictions;
   }
   ++counters_.translations;
-  read_trace(interpreter_.reader(), {code.host - offset, memory::kPageSize}, u16(offset), mode, !(mode & kSeparateMode),
-             trace_);
+  read_trace(interpreter_.reader(), {code.host - offset, memory::kPageSize}, u16(offset), mode, reach, trace_);
   interpreter_.mmu().watch_code(memory::PhysAddr(physical - offset));
   Translation& made = cache_.add(physical, mode);
-  Writer(layout_, thunks_, interpreter_, cache_).write(trace_, made);
+  made.counts = counts;
+  std::optional<u16> heat;
+  if (counts) frame_.heat[*(heat = next_heat_++)] = patience_.entered;
+  Writer(layout_, thunks_, interpreter_, cache_).write(trace_, heat, made);
   return made;
 }
 

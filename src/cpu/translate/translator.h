@@ -40,11 +40,14 @@ enum class Filled : u8 {
 
 class Translator final : public Cpu, private mmu::CodeObserver {
  public:
-  // Code is interpreted so many times before it is translated.
-  static constexpr unsigned kWantedOften = 8;
+  // Code is interpreted before it is translated, and translated in short traces before they become long ones.
+  struct Patience {
+    unsigned wanted = 8;   // times code is interpreted; at most 255
+    i32 entered = 2000;    // times a short trace is entered
+  };
 
-  // region: at least 1 MiB. wanted_often: at most 255; tests translate at first sight.
-  Translator(memory::GuestMemory& memory, Bus& bus, memory::CodeRegion region, unsigned wanted_often = kWantedOften);
+  // region: at least 1 MiB. Tests have less patience.
+  Translator(memory::GuestMemory& memory, Bus& bus, memory::CodeRegion region, Patience patience);
 
   StopReason run(door::Position until) override;
   door::Position position() const override { return interpreter_.position(); }
@@ -59,6 +62,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   const Counters& counters() const { return counters_; }
 
  private:
+  static constexpr Reach kShort{.steps = 24, .turns = 1}, kLong{.steps = Trace::kMaxSteps, .turns = 8};
   static constexpr u64 kMargin = Trace::kMaxSteps + 16;  // may pass between two looks at the budget
 
   // translator.cc. These return code to go on with; nullptr: the run ends, for reason_.
@@ -76,6 +80,9 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   // Code is interpreted until it was wanted often enough.
   bool is_cold(u64 physical);
   Translation& translation(const mmu::Translation& code, u32 mode);
+  Translation& translate(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts);
+  void remember_jump(u64 rip, u64 context, Translation& to);
+  void forget_jumps(std::span<Translation* const> to);
 
   // exits.cc
   static const u8* serve(Frame* frame, const Exit* exit);
@@ -83,6 +90,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   const u8* missed(const Exit& exit, const u8* record);
   const u8* lent(const Exit& exit, const u8* record);
   const u8* link(const Exit& exit, const u8* record);
+  const u8* hot(const Exit& exit);
   const u8* interpret_one();
   // Makes the state that of the instruction boundary before the exit's instruction.
   void settle(const Exit& exit);
@@ -100,12 +108,13 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   TranslationCache cache_;
   Trace trace_;            // that is being translated
   Thunks thunks_;
-  const unsigned wanted_often_;
+  const Patience patience_;
   std::array<u8, 1 << 16> wanted_{};  // times, by a hash of the physical address
   u64 until_ = 0;          // of the run
   StopReason reason_ = StopReason::kPosition;
   i64 budget_ = 0;         // Frame::budget when the position was last settled
   u64 drops_ = 0;          // pages of translations dropped
+  u16 next_heat_ = 0;
   u64 jump_epoch_ = 0;     // of what contexts leave out
   Counters counters_;
 };

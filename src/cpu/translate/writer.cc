@@ -2,7 +2,8 @@
 
 namespace pollux::cpu::translate {
 
-void Writer::write(const Trace& trace, Translation& out) {
+void Writer::write(const Trace& trace, std::optional<u16> heat, Translation& out) {
+  heat_ = heat;
   a_ = hot_ = &cache_.hot();
   cold_ = &cache_.cold();
   POLLUX_CHECK(hot_->room() >= kRoom && cold_->room() >= kRoom, "a trace is only written where it fits");
@@ -38,15 +39,24 @@ void Writer::entry() {
   if (budget_repeats_) {
     where_ = Where::kNowhere;
     out_->memory_entry = a_->at();
+    count_entry();
     for (; !step().flags.writes_all || step().action == Action::kShiftByCl; ++index_) write_step(index_);
   } else {
     save_flags();
     out_->memory_entry = a_->at();
+    count_entry();
     where_ = Where::kMemory;
   }
   budget_step_ = index_;
   a_->arithmetic(5, frame(offsetof(Frame, budget)), i32(count()));
   budget_jump_ = a_->jump_if(kL);
+}
+
+void Writer::count_entry() {
+  if (!heat_) return;
+  a_->arithmetic(5, frame(offsetof(Frame, heat) + *heat_ * sizeof(i32)), 1, false);
+  hot_jump_ = a_->jump_if(kS);
+  POLLUX_CHECK(a_->at() - out_->memory_entry >= kLeap, "there is room for the jump to the long trace");
 }
 
 void Writer::write_step(unsigned index) {
@@ -81,6 +91,10 @@ void Writer::write_step(unsigned index) {
 }
 
 void Writer::write_stubs() {
+  if (heat_) {
+    a_->link_here(hot_jump_);
+    exit({.kind = ExitKind::kHot, .offset = trace_->steps[0].offset});
+  }
   a_->link_here(budget_jump_);
   index_ = budget_step_;
   if (budget_repeats_) {

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <vector>
 
 #include "cpu/translate/assembler.h"
@@ -32,8 +33,9 @@ class Writer {
   // Bytes that a trace needs at most, in each of the two.
   static constexpr u64 kRoom = 64 << 10;
 
-  // Writes what usually runs to the cache's hot code, what seldom does to the cold. Fills the entries of out.
-  void write(const Trace& trace, Translation& out);
+  // Writes what usually runs to the cache's hot code, what seldom does to the cold. heat: where the trace counts how often
+  // it is entered. Fills the entries of out.
+  void write(const Trace& trace, std::optional<u16> heat, Translation& out);
 
  private:
   // kRemade: nowhere, but an exit can make them again from registers (flag_step_).
@@ -57,6 +59,7 @@ class Writer {
 
   // writer.cc
   void entry();
+  void count_entry();
   void write_step(unsigned index);
   void write_stubs();
   void exit(Exit e, const u8* to = nullptr);
@@ -152,6 +155,8 @@ class Writer {
   unsigned index_ = 0;
   Where where_ = Where::kHost;
   Repair repair_ = Repair::kNone;
+  std::optional<u16> heat_;
+  u8* hot_jump_ = nullptr;
   u8* budget_jump_ = nullptr;
   unsigned budget_step_ = 0;       // the trace stops before this one, after repeating what is before it
   bool budget_repeats_ = false;
