@@ -9,7 +9,7 @@ namespace {
 constexpr u64 kArenaStep = u64{1} << 20;
 }
 
-BlockCache::BlockCache() : table_(kTableSize), jumps_(kJumps) {}
+BlockCache::BlockCache(u64 most) : table_(kTableSize), jumps_(kJumps), most_(most) {}
 
 void* BlockCache::allocate(u64 bytes) {
   bytes = (bytes + 15) & ~u64{15};
@@ -70,7 +70,7 @@ void BlockCache::drop_all() {
 }
 
 bool BlockCache::collect() {
-  if (total_ < kArenaBytes && !all_dropped_) return false;
+  if (total_ < most_ && !all_dropped_) return false;
   if (!all_dropped_) drop_all();
   arenas_.clear();
   arena_used_ = arena_size_ = total_ = 0;

@@ -42,7 +42,8 @@ struct Block {
 
 class BlockCache {
  public:
-  BlockCache();
+  // most: bytes of decoded code, before all is dropped.
+  explicit BlockCache(u64 most);
 
   // nullptr when not cached.
   Block* find(u64 physical, u32 mode) {
@@ -76,8 +77,6 @@ class BlockCache {
   };
   static constexpr unsigned kTableSize = 1 << 16;
   static constexpr unsigned kJumps = 1 << 13;
-  static constexpr u64 kArenaBytes = u64{96} << 20;  // all is dropped when more is used
-
   static unsigned hash(u64 physical, u32 mode) {
     return unsigned((physical ^ physical >> 13 ^ u64(mode) * 0x9e37) & (kTableSize - 1));
   }
@@ -90,6 +89,7 @@ class BlockCache {
   std::unordered_map<u64, std::vector<Block*>> pages_;  // by physical page: all live blocks with bytes in it
   std::vector<std::unique_ptr<std::byte[]>> arenas_;
   u64 arena_used_ = 0, arena_size_ = 0, total_ = 0;
+  const u64 most_;
   bool all_dropped_ = false;
 };
 

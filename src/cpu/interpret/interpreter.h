@@ -38,7 +38,9 @@ enum class Advance : u8 { kAll, kOneBlock, kOneInstruction };
 
 class Interpreter final : public Cpu, public mmu::CodeObserver {
  public:
-  Interpreter(memory::GuestMemory& memory, Bus& bus);
+  static constexpr u64 kDecodedBytes = u64{96} << 20;
+  // decoded_bytes: about the most that decoded code may take.
+  Interpreter(memory::GuestMemory& memory, Bus& bus, u64 decoded_bytes = kDecodedBytes);
   ~Interpreter() override;
 
   // Cpu

@@ -16,7 +16,8 @@ namespace {
 constexpr u64 kMaxDeliveries = 1 << 16;
 }  // namespace
 
-Interpreter::Interpreter(memory::GuestMemory& memory, Bus& bus) : memory_(memory), bus_(bus), mmu_(memory) {
+Interpreter::Interpreter(memory::GuestMemory& memory, Bus& bus, u64 decoded_bytes)
+    : memory_(memory), bus_(bus), mmu_(memory), blocks_(decoded_bytes) {
   mmu_.set_code_observer(this);
   r_.state.reset();
   state_changed();

@@ -12,11 +12,11 @@ TranslationCache::TranslationCache(memory::CodeRegion region, Dropped dropped)
       parts_(std::min(kMostParts, region_.size / kSmallestPart)),
       latest_(kSlots) {
   const u64 size = region_.size / parts_.size();
+  chunk_ = std::max(size / kChunksInPart, kSmallestChunk);
   for (unsigned n = 0; n < parts_.size(); ++n) {
     Part& part = parts_[n];
     part.begin = region_.write + n * size;
     part.end = part.begin + size;
-    part.middle = part.begin + size / 16 * 11;  // cold code is the smaller half
   }
   begin_part(0);
 }
@@ -75,8 +75,19 @@ void TranslationCache::begin_part(unsigned number) {
   }
   part.translations.clear();
   part.lent.clear();
-  hot_ = Assembler(part.begin, part.middle);
-  cold_ = Assembler(part.middle, part.end);
+  next_chunk_ = part.begin;
+  hot_ = cold_ = Assembler();
+  has_room(1);
+  if (first_ && number == 0) hot_ = Assembler(first_, hot_.at() + hot_.room());
+}
+
+bool TranslationCache::has_room(Assembler& a, u64 bytes) {
+  if (a.room() >= bytes) return true;
+  const Part& part = parts_[part_];
+  if (u64(part.end - next_chunk_) < chunk_) return false;
+  a = Assembler(next_chunk_, next_chunk_ + chunk_);
+  next_chunk_ += chunk_;
+  return true;
 }
 
 void TranslationCache::flush() {

@@ -54,7 +54,7 @@ class TranslationCache {
   // False: the page had none. Invariant 2 and 3 hold for what is replaced, too.
   bool drop_page(u64 physical_page);
 
-  // The part's two halves: what usually runs, and what seldom does.
+  // What usually runs, and what seldom does: in chunks of the part.
   Assembler& hot() { return hot_; }
   Assembler& cold() { return cold_; }
   i64 executable() const { return i64(region_.execute - region_.write); }
@@ -63,21 +63,21 @@ class TranslationCache {
   const interpret::Instruction& lent(u32 number) { return parts_[number >> kLentBits].lent[number & kLentMask]; }
 
   // What is hot so far stays for ever.
-  void keep_so_far() { parts_[0].begin = hot_.at(); }
-  bool has_room(u64 bytes) const { return hot_.room() >= bytes && cold_.room() >= bytes; }
+  void keep_so_far() { first_ = hot_.at(); }
+  // Whether the part has so much room, at most a chunk, for either.
+  bool has_room(u64 bytes) { return has_room(hot_, bytes) && has_room(cold_, bytes); }
   // Goes on in the next part, and drops what was there.
   void make_room();
   // Forgets everything; no translation may run.
   void flush();
 
  private:
-  static constexpr u64 kMostParts = 8, kSmallestPart = 256 << 10;
+  static constexpr u64 kMostParts = 8, kSmallestPart = 256 << 10, kChunksInPart = 32, kSmallestChunk = 32 << 10;
   static constexpr unsigned kLentBits = 24;
   static constexpr u32 kLentMask = (1u << kLentBits) - 1;
   static constexpr unsigned kSlots = 1 << 16;
   struct Part {
     u8* begin = nullptr;
-    u8* middle = nullptr;
     u8* end = nullptr;
     std::deque<Translation> translations;
     std::deque<interpret::Instruction> lent;
@@ -87,11 +87,15 @@ class TranslationCache {
   }
   Translation* find_in_page(u64 physical, u32 mode);
   void begin_part(unsigned number);
+  bool has_room(Assembler& a, u64 bytes);
 
   memory::CodeRegion region_;
   Dropped dropped_;
   std::vector<Part> parts_;
+  u64 chunk_ = 0;              // bytes
   unsigned part_ = 0;  // that is being filled
+  u8* first_ = nullptr;        // behind what stays for ever
+  u8* next_chunk_ = nullptr;   // of the part
   Assembler hot_, cold_;
   std::vector<Translation*> latest_;  // of a hash
   std::unordered_map<u64, std::vector<Translation*>> by_page_;

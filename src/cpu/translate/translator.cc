@@ -44,7 +44,7 @@ std::unique_ptr<Cpu> make_translator(memory::GuestMemory& memory, Bus& bus, memo
 }
 
 Translator::Translator(memory::GuestMemory& memory, Bus& bus, memory::CodeRegion region, Patience patience)
-    : interpreter_(memory, bus),
+    : interpreter_(memory, bus, kDecodedBytes),
       layout_(layout_of(frame_, interpreter_)),
       cache_(std::move(region), [this](std::span<Translation* const> dropped) { forget_jumps(dropped); }),
       patience_(patience) {

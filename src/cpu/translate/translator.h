@@ -63,6 +63,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
 
  private:
   static constexpr Reach kShort{.steps = 24, .turns = 1}, kLong{.steps = Trace::kMaxSteps, .turns = 8};
+  static constexpr u64 kDecodedBytes = u64{16} << 20;  // seldom needed again
   static constexpr u64 kMargin = Trace::kMaxSteps + 16;  // may pass between two looks at the budget
 
   // translator.cc. These return code to go on with; nullptr: the run ends, for reason_.

@@ -6,7 +6,8 @@ void Writer::write(const Trace& trace, std::optional<u16> heat, Translation& out
   heat_ = heat;
   a_ = hot_ = &cache_.hot();
   cold_ = &cache_.cold();
-  POLLUX_CHECK(hot_->room() >= kRoom && cold_->room() >= kRoom, "a trace is only written where it fits");
+  const u64 room_hot = hot_->room(), room_cold = cold_->room();
+  POLLUX_CHECK(room_hot >= kRoom && room_cold >= kRoom, "a trace is only written where it fits");
   trace_ = &trace;
   out_ = &out;
   out.steps = u8(count());
@@ -24,6 +25,7 @@ void Writer::write(const Trace& trace, std::optional<u16> heat, Translation& out
     a_ = cold_;
     write_stubs();
   }
+  POLLUX_CHECK(hot_->room() <= room_hot && cold_->room() <= room_cold, "a trace fits its room");
   out.host_entry += cache_.executable();
   out.memory_entry += cache_.executable();
 }

@@ -31,7 +31,7 @@ class Writer {
       : layout_(layout), thunks_(thunks), interpreter_(interpreter), cache_(cache), view_(unsigned(interpreter.view())) {}
 
   // Bytes that a trace needs at most, in each of the two.
-  static constexpr u64 kRoom = 64 << 10;
+  static constexpr u64 kRoom = 16 << 10;
 
   // Writes what usually runs to the cache's hot code, what seldom does to the cold. heat: where the trace counts how often
   // it is entered. Fills the entries of out.
