@@ -100,6 +100,7 @@ class Writer {
   void write_same();
   static Opcode opcode_of(const decode::Decoded& d);
   void same_instruction(Opcode o);
+  bool write_with_cell(Opcode o);
 
   // writer_special.cc
   void write_lea();

@@ -20,6 +20,39 @@ std::optional<Condition> condition_of(const decode::Decoded& d) {
   return Condition(d.opcode & 15);
 }
 
+bool in_memory(const Operand& o) { return o.kind == OperandKind::kGpr && !is_high_byte(o) && kHostOf[o.number] == kInMemory; }
+
+// ADD OR ADC SBB AND SUB XOR CMP, MOV: register and operand in either order.
+bool has_two_orders(const decode::Decoded& d) {
+  return d.encoding.map == 0 && ((d.opcode < 0x40 && (d.opcode & 7) < 4) || (d.opcode & 0xfc) == 0x88);
+}
+
+// Instructions of one in-memory register that mean the same with the register's cell as their memory operand.
+bool takes_cell(const decode::Decoded& d, const Operand& o) {
+  switch (d.mnemonic) {
+    case ZYDIS_MNEMONIC_BT:  // a bit string in memory
+    case ZYDIS_MNEMONIC_BTC:
+    case ZYDIS_MNEMONIC_BTR:
+    case ZYDIS_MNEMONIC_BTS:
+    case ZYDIS_MNEMONIC_XCHG:
+    case ZYDIS_MNEMONIC_XADD:
+    case ZYDIS_MNEMONIC_CMPXCHG: return false;
+    // Narrower results would leave the cell in two pieces, which the host's next load would have to wait for.
+    default: return !o.written || o.bits == 64;
+  }
+}
+
+bool only_writes(const decode::Decoded& d, const Operand& o) {
+  if (d.operands[1].kind == OperandKind::kGpr && d.operands[1].number == o.number) return false;
+  switch (d.mnemonic) {
+    case ZYDIS_MNEMONIC_MOV:
+    case ZYDIS_MNEMONIC_MOVZX:
+    case ZYDIS_MNEMONIC_MOVSX:
+    case ZYDIS_MNEMONIC_MOVSXD: return o.written && o.bits >= 32;
+    default: return false;
+  }
+}
+
 }  // namespace
 
 Opcode Writer::opcode_of(const decode::Decoded& d) {
@@ -40,10 +73,47 @@ void Writer::write_same() {
   flags_written(s.flags);
 }
 
+// An instruction of registers, one of which is in memory: its cell becomes the memory operand. False: it cannot.
+bool Writer::write_with_cell(Opcode o) {
+  const decode::Decoded& d = step().d;
+  if (d.has_memory || !d.encoding.has_modrm) return false;
+  const Operand* cell = nullptr;
+  const Operand* other = nullptr;
+  for (unsigned k = 0; k < d.operand_count; ++k) {
+    const Operand& operand = d.operands[k];
+    if (operand.kind == OperandKind::kImmediate || operand.place == Place::kImplied) continue;
+    if (is_high_byte(operand)) return false;
+    if (in_memory(operand)) {
+      if (cell) return false;
+      cell = &operand;
+    } else {
+      if (other) return false;
+      other = &operand;
+    }
+  }
+  if (!cell || !takes_cell(d, *cell)) return false;
+  if (cell->place == Place::kReg) {
+    const bool test = d.encoding.map == 0 && (d.opcode & 0xfe) == 0x84;
+    if (!other || other->place != Place::kRm || !(test || has_two_orders(d))) return false;
+    if (!test) o.code ^= 2;
+  } else if (cell->place != Place::kRm) {
+    return false;
+  }
+  unsigned reg = d.encoding.reg & 7;  // of the opcode
+  if (other) {
+    reg = other->kind == OperandKind::kGpr ? kHostOf[other->number] : other->number;
+    o.byte_register = other->kind == OperandKind::kGpr && other->bits == 8 && reg >= 4 && reg < 8;
+  }
+  a_->op(o, reg, guest(cell->number));
+  a_->immediate(d.immediate, d.encoding.immediate_bytes);
+  return true;
+}
+
 // operand_ names a memory operand, by kAddressReg; kScratch and, without one, kAddressReg stand for guest
 // registers that are in memory.
 void Writer::same_instruction(Opcode o) {
   const decode::Decoded& d = step().d;
+  if (write_with_cell(o)) return;
   unsigned reg = d.encoding.reg & 7, rm = 0, in_opcode = 0;
   bool short_form = false;
   int swapped = -1;  // AX, CX, DX or BX with its halves exchanged
@@ -69,7 +139,7 @@ void Writer::same_instruction(Opcode o) {
             POLLUX_CHECK(used < (d.has_memory ? 1u : 2u), "scratch registers suffice");
             borrowed[used] = &operand;
             host = free[used++];
-            a_->load(Reg(host), guest(operand.number));
+            if (!only_writes(d, operand)) a_->load(Reg(host), guest(operand.number));
           }
         }
         if (operand.bits == 8 && host >= 4 && host < 8) o.byte_register = true;
