@@ -18,7 +18,7 @@ Backup::Backup(BackupSettings settings, u64 now_ns, Mutations mutations)
     : settings_(std::move(settings)),
       mutations_(mutations),
       unsure_(settings_.unsure_limit_bytes),
-      detector_(Timing{}, now_ns) {}
+      detector_(Timing{}, now_ns, mutations) {}
 
 // ---- from the primary
 
@@ -73,7 +73,8 @@ void Backup::on(const Hello& message, u64 now_ns) {
 void Backup::ready(u64 now_ns) {
   if (state_ != State::kWaiting || !accepted_) return;
   state_ = State::kFollowing;
-  detector_ = Detector(timing_, now_ns);
+  detector_ = Detector(timing_, now_ns, mutations_);
+  acknowledged_ns_ = now_ns;
   out_.send.push_back(Welcome{settings_.name, settings_.buffer_bytes});
   say(EventKind::kProtected, "following " + hello_.name);
 }
@@ -93,13 +94,13 @@ void Backup::on(const Log& message, u64 now_ns) {
   if (buffered_bytes() > settings_.buffer_bytes * kBufferSlack + kBufferSlack * (64 << 20)) {
     return lost("it sends more than this side can hold", now_ns);
   }
-  acknowledge();
+  acknowledge(now_ns);
 }
 
-void Backup::on(const KeepAlive& message, u64) {
+void Backup::on(const KeepAlive& message, u64 now_ns) {
   unsure_.released(message.released);
   echo_ns_ = std::max(echo_ns_, message.sent_ns);
-  acknowledge();
+  acknowledge(now_ns);
 }
 
 void Backup::on(const Dropped& message, u64) {
@@ -114,8 +115,9 @@ void Backup::heard(const Heartbeat& heartbeat, u64 now_ns) {
   detector_.heard_heartbeat(now_ns);
 }
 
-Heartbeat Backup::heartbeat(u64 now_ns) const {
-  return {.generation = hello_.generation, .from_primary = false, .sent_ns = now_ns, .echo_ns = peer_beat_ns_};
+std::optional<Heartbeat> Backup::heartbeat(u64 now_ns) const {
+  if (state_ != State::kFollowing || mutations_.has(Mutation::kForgetHeartbeat)) return std::nullopt;
+  return Heartbeat{.generation = hello_.generation, .from_primary = false, .sent_ns = now_ns, .echo_ns = peer_beat_ns_};
 }
 
 void Backup::channel_closed(std::string_view why, u64 now_ns) {
@@ -142,7 +144,7 @@ void Backup::consumed(const log::Entry& entry, u64 now_ns) {
     return;
   }
   // A primary that waits for room hears of it at once.
-  if (state_ == State::kFollowing && consumed_bytes_ - told_bytes_ > settings_.buffer_bytes / 4) acknowledge();
+  if (state_ == State::kFollowing && consumed_bytes_ - told_bytes_ > settings_.buffer_bytes / 4) acknowledge(now_ns);
   check_drained(now_ns);
 }
 
@@ -241,8 +243,11 @@ void Backup::go_live() {
 
 void Backup::tick(u64 now_ns) {
   detector_.tick(now_ns);
-  if (state_ == State::kFollowing && detector_.suspects(now_ns) && !mutations_.has(Mutation::kNeverSuspect)) {
-    return lost("nothing was heard from it within the timeout", now_ns);
+  if (state_ == State::kFollowing && detector_.suspects(now_ns)) {
+    return lost(std::string(kSilence), now_ns);
+  }
+  if (now_ns - acknowledged_ns_ >= timing_.keep_alive_ns() && !mutations_.has(Mutation::kForgetKeepAlive)) {
+    acknowledge(now_ns);
   }
   if (retry_ns_ == 0 || now_ns < retry_ns_) return;
   retry_ns_ = 0;
@@ -257,8 +262,9 @@ door::Position Backup::reached() const {
   return mutations_.has(Mutation::kRunPastTheLog) ? last_position_ + 100'000 : last_position_;
 }
 
-void Backup::acknowledge() {
+void Backup::acknowledge(u64 now_ns) {
   if (state_ != State::kFollowing) return;
+  acknowledged_ns_ = now_ns;
   told_bytes_ = consumed_bytes_;
   // One acknowledgement says all that earlier ones in the same turn would have said.
   if (!out_.send.empty() && std::holds_alternative<Ack>(out_.send.back())) out_.send.pop_back();

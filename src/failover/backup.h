@@ -60,7 +60,7 @@ class Backup {
   void arbiter_answered(Generation generation, ArbiterAnswer answer, u64 now_ns);
   void fence_answered(Generation generation, FenceAnswer answer, u64 now_ns);
 
-  // At least every heartbeat interval.
+  // Every tick_ns().
   void tick(u64 now_ns);
 
   Obligations take();
@@ -75,7 +75,8 @@ class Backup {
   State state() const { return state_; }
   Generation generation() const { return generation_; }
   Timing timing() const { return timing_; }
-  Heartbeat heartbeat(u64 now_ns) const;
+  // What to send beside the channel every heartbeat_ns(), if anything.
+  std::optional<Heartbeat> heartbeat(u64 now_ns) const;
   u64 buffered_bytes() const { return received_bytes_ - consumed_bytes_; }
   u64 received_entries() const { return received_; }
   u64 consumed_entries() const { return consumed_; }
@@ -87,7 +88,7 @@ class Backup {
   void on(const Dropped& message, u64 now_ns);
 
   std::string refusal(const Hello& hello) const;  // empty: accepted
-  void acknowledge();
+  void acknowledge(u64 now_ns);
   void lost(std::string why, u64 now_ns);
   void check_drained(u64 now_ns);
   void go_live();
@@ -109,6 +110,7 @@ class Backup {
   u64 consumed_ = 0;
   u64 consumed_bytes_ = 0;
   u64 told_bytes_ = 0;  // consumed_bytes_ in the last acknowledgement
+  u64 acknowledged_ns_ = 0;  // when the channel last spoke
   u64 echo_ns_ = 0;
   u64 peer_beat_ns_ = 0;
   door::Position last_position_;

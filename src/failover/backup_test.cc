@@ -171,6 +171,14 @@ TEST_F(BackupTest, SilenceCountsAsLossAndKeepAlivesDoNotLetItCome) {  // R8
   EXPECT_EQ(backup_.state(), Backup::State::kArbitrating);
 }
 
+TEST_F(BackupTest, SpeaksEvenWhereThereIsNothingToAcknowledge) {  // R8: the primary's messages may be late
+  follow();
+  const std::size_t before = sent_.size();
+  wait(250);
+  EXPECT_GE(sent_.size() - before, 6u);
+  EXPECT_TRUE(std::holds_alternative<Ack>(sent_.back()));
+}
+
 TEST_F(BackupTest, ItsOwnPauseIsNotThePrimarysSilence) {  // R8
   follow();
   now_ += 5000 * kMs;

@@ -1,5 +1,5 @@
 // Faults in the protocol itself, for the tests of the tests: each takes one rule away, and a checker of the
-// simulation must then fail (test/simulation/mutation_test.cc). Nothing but MutationTest can switch one on.
+// simulation must then fail (tests/simulation/mutation_test.cc). Nothing but MutationTest can switch one on.
 #pragma once
 
 #include "base/integers.h"
@@ -18,6 +18,10 @@ enum class Mutation : u8 {
   kForgetAnnouncement,      // R6
   kForgetFence,             // R7
   kForgetKeepAlive,         // R8
+  kForgetHeartbeat,         // R8
+  kDeafToHeartbeats,        // R8
+  kSuspectEarly,            // R8
+  kCountOwnPause,           // R8
   kNeverSuspect,            // R8
   kUnboundedBuffer,         // R9
   kNeverSlowDown,           // R9

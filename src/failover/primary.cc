@@ -16,7 +16,7 @@ constexpr u64 kFlushBytes = 64 << 10;
 Primary::Primary(PrimarySettings settings, u64 now_ns, Mutations mutations)
     : settings_(std::move(settings)),
       mutations_(mutations),
-      detector_(settings_.timing, now_ns),
+      detector_(settings_.timing, now_ns, mutations),
       speed_(settings_.lag),
       opened_ns_(now_ns) {
   out_.send.push_back(Hello{.version = settings_.version,
@@ -137,8 +137,9 @@ void Primary::heard(const Heartbeat& heartbeat, u64 now_ns) {
   if (logging()) open_gate(now_ns);
 }
 
-Heartbeat Primary::heartbeat(u64 now_ns) const {
-  return {.generation = settings_.generation, .from_primary = true, .sent_ns = now_ns, .echo_ns = peer_beat_ns_};
+std::optional<Heartbeat> Primary::heartbeat(u64 now_ns) const {
+  if (!logging() || mutations_.has(Mutation::kForgetHeartbeat)) return std::nullopt;
+  return Heartbeat{.generation = settings_.generation, .from_primary = true, .sent_ns = now_ns, .echo_ns = peer_beat_ns_};
 }
 
 void Primary::channel_closed(std::string_view why, u64 now_ns) {
@@ -199,8 +200,8 @@ void Primary::tick(u64 now_ns) {
     }
     check_lag(now_ns);
     if (!logging()) return;
-    if (detector_.suspects(now_ns) && !mutations_.has(Mutation::kNeverSuspect)) {
-      return lost("nothing was heard from it within the timeout", now_ns);
+    if (detector_.suspects(now_ns)) {
+      return lost(std::string(kSilence), now_ns);
     }
     open_gate(now_ns);
   }

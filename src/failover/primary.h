@@ -63,7 +63,7 @@ class Primary {
   void arbiter_answered(Generation generation, ArbiterAnswer answer, u64 now_ns);
   void fence_answered(Generation generation, FenceAnswer answer, u64 now_ns);
 
-  // At least every keep-alive interval.
+  // Every tick_ns().
   void tick(u64 now_ns);
 
   Obligations take();
@@ -77,8 +77,9 @@ class Primary {
 
   State state() const { return state_; }
   Generation generation() const { return settings_.generation; }
-  Heartbeat heartbeat(u64 now_ns) const;
-  u64 heartbeat_interval_ns() const { return settings_.timing.heartbeat_ns(); }
+  // What to send beside the channel every heartbeat_ns(), if anything.
+  std::optional<Heartbeat> heartbeat(u64 now_ns) const;
+  Timing timing() const { return settings_.timing; }
 
   struct Counters {
     u64 entries = 0;

@@ -8,10 +8,13 @@ namespace pollux::failover {
 struct Timing {
   u64 timeout_ns = 300'000'000;  // silence after which the other side counts as lost
 
-  // Five lost heartbeats in a row are no failure.
-  u64 heartbeat_ns() const { return timeout_ns / 6; }
-  // The channel speaks at least this often, so that an idle machine is not taken for a dead one.
-  u64 keep_alive_ns() const { return timeout_ns / 6; }
+  // Between two looks at the time, and the most that one look may count as the other side's silence.
+  u64 tick_ns() const { return timeout_ns / 20; }
+  // Eight lost heartbeats in a row are no failure.
+  u64 heartbeat_ns() const { return timeout_ns / 10; }
+  // Who has said nothing over the channel for this long says so at the next tick, on both sides: an idle machine is not
+  // taken for a dead one, and neither is a side that has nothing to acknowledge because the other's messages are late.
+  u64 keep_alive_ns() const { return timeout_ns / 10; }
   // How long after its send time an acknowledged message lets the primary's outputs go. Shorter than the timeout: the
   // primary falls silent towards the world before the backup may speak. The difference covers clocks of unequal speed.
   u64 lease_ns() const { return timeout_ns * 2 / 3; }

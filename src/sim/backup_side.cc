@@ -12,7 +12,6 @@ using failover::Backup;
 namespace {
 
 constexpr Side kMe = Side::kB;
-constexpr u64 kTickNs = 10'000'000;
 constexpr u64 kMaxWaitNs = 10'000'000;
 constexpr u64 kSlice = 20'000;  // positions
 
@@ -186,11 +185,11 @@ void BackupSide::perform() {
 void BackupSide::tick() {
   backup_.tick(now());
   perform();
-  host().post(kTickNs, [this] { tick(); });
+  host().post(backup_.timing().tick_ns(), [this] { tick(); });
 }
 
 void BackupSide::beat() {
-  if (!halted_ && backup_.state() == Backup::State::kFollowing) parts_.network.beat(kMe, backup_.heartbeat(now()));
+  if (const auto heartbeat = backup_.heartbeat(now())) parts_.network.beat(kMe, *heartbeat);
   host().post(backup_.timing().heartbeat_ns(), [this] { beat(); });
 }
 

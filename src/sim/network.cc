@@ -90,13 +90,17 @@ void Network::heal() {
 // ---- heartbeats
 
 void Network::beat(Side from, Heartbeat heartbeat) {
+  shared_.tell(&Observer::beat, from, heartbeat);
   if (cut_) return;
   const Side to = other(from);
   int copies = shared_.random.chance(weather_.heartbeat_loss) ? 0 : 1;
   if (copies > 0 && shared_.random.chance(weather_.heartbeat_double)) ++copies;
   for (; copies > 0; --copies) {
     shared_.scheduler.after(latency(), [this, to, heartbeat] {
-      shared_.host(to).post(0, [this, to, heartbeat] { receivers_[std::size_t(to)].heartbeat(heartbeat); });
+      shared_.host(to).post(0, [this, to, heartbeat] {
+        shared_.tell(&Observer::heard, to, heartbeat);
+        receivers_[std::size_t(to)].heartbeat(heartbeat);
+      });
     });
   }
 }

@@ -30,6 +30,8 @@ class Observer {
   // The channel. A message arrives when the process takes it.
   virtual void sent(Side, const failover::Message&) {}
   virtual void arrived(Side, const failover::Message&) {}
+  virtual void beat(Side, const failover::Heartbeat&) {}   // sent beside the channel
+  virtual void heard(Side, const failover::Heartbeat&) {}  // taken by the process
   virtual void buffered(Side, u64 /*bytes*/, u64 /*limit*/) {}
   virtual void lagged(Side, u64 /*lag_ns*/) {}
 
@@ -51,6 +53,7 @@ class Observer {
   virtual void live(Side, failover::Generation, door::Position) {}   // promoted, or alone
   virtual void event(Side, const failover::Event&) {}
   virtual void ended(Side, Ended) {}
+  virtual void paused(Side, u64 /*until_ns*/) {}
   virtual void fault(std::string_view) {}  // a misfortune begins or ends
 };
 

@@ -141,6 +141,11 @@ void PairRun::kill(Side side, bool silently) {
   storage_->died(side);
 }
 
+void PairRun::pause(Side side, u64 duration_ns) {
+  shared_.host(side).pause(duration_ns);
+  shared_.tell(&Observer::paused, side, shared_.scheduler.now_ns() + duration_ns);
+}
+
 // ---- misfortunes
 
 void PairRun::plan(const Fault& fault) {
@@ -164,8 +169,8 @@ void PairRun::begin(const Fault& fault, u64 duration_ns) {
     case FaultKind::kKillBackup: return kill(Side::kB, false);
     case FaultKind::kPowerPrimary: return kill(Side::kA, true);
     case FaultKind::kPowerBackup: return kill(Side::kB, true);
-    case FaultKind::kPausePrimary: return shared_.host(Side::kA).pause(duration_ns);
-    case FaultKind::kPauseBackup: return shared_.host(Side::kB).pause(duration_ns);
+    case FaultKind::kPausePrimary: return pause(Side::kA, duration_ns);
+    case FaultKind::kPauseBackup: return pause(Side::kB, duration_ns);
     case FaultKind::kCutLink: network_->cut(); return afterwards([this] { network_->heal(); });
     case FaultKind::kCutStoragePrimary: storage_->cut(Side::kA); return afterwards([this] { storage_->heal(Side::kA); });
     case FaultKind::kCutStorageBackup: storage_->cut(Side::kB); return afterwards([this] { storage_->heal(Side::kB); });

@@ -40,6 +40,7 @@ class PairRun {
   void plan(const Fault& fault);
   void begin(const Fault& fault, u64 duration_ns);
   void kill(Side side, bool silently);
+  void pause(Side side, u64 duration_ns);
   void boot(Side side);
   void ended(Side side, Ended how);
   void run_until(u64 time_ns);

@@ -12,7 +12,6 @@ using failover::Primary;
 namespace {
 
 constexpr Side kMe = Side::kA;
-constexpr u64 kTickNs = 10'000'000;
 constexpr u64 kMaxWaitNs = 10'000'000;
 
 failover::PrimarySettings settings(const SideParts& parts) {
@@ -164,12 +163,12 @@ void PrimarySide::tick() {
   primary_.tick(now());
   perform();
   parts_.shared.tell(&Observer::lagged, kMe, primary_.counters(now()).lag_ns);
-  host().post(kTickNs, [this] { tick(); });
+  host().post(primary_.timing().tick_ns(), [this] { tick(); });
 }
 
 void PrimarySide::beat() {
-  if (!halted_) parts_.network.beat(kMe, primary_.heartbeat(now()));
-  host().post(primary_.heartbeat_interval_ns(), [this] { beat(); });
+  if (const auto heartbeat = primary_.heartbeat(now())) parts_.network.beat(kMe, *heartbeat);
+  host().post(primary_.timing().heartbeat_ns(), [this] { beat(); });
 }
 
 }  // namespace pollux::sim

@@ -73,6 +73,8 @@ class Trace final : public sim::Observer {
   void finished(Side side, door::Position at) override { turn(side, "machine ended at " + text(at)); }
   void sent(Side side, const failover::Message& message) override { say(side, "sends " + describe(message)); }
   void arrived(Side side, const failover::Message& message) override { say(side, "gets " + describe(message)); }
+  void beat(Side side, const failover::Heartbeat& beat) override { say(side, "beats " + text(beat)); }
+  void heard(Side side, const failover::Heartbeat& beat) override { say(side, "hears beat " + text(beat)); }
   void released(Side side, const door::OutputAt& output) override {
     say(side, std::string("releases ") + door::name(output.output) + " of " + text(output.position));
   }
@@ -103,6 +105,8 @@ class Trace final : public sim::Observer {
     const auto* disk = std::get_if<door::DiskOutput>(&output);
     return disk ? " " + std::to_string(disk->request) : "";
   }
+  static std::string text(const failover::Heartbeat& beat) { return std::to_string(beat.sent_ns / 1000); }
+  static std::string text(door::Position position) { return simulation::text(position); }
   static std::string describe(const failover::Message& message) {
     std::string what = failover::name(message);
     if (const auto* log = std::get_if<failover::Log>(&message)) {

@@ -11,7 +11,7 @@ constexpr u64 kNsPerMs = 1'000'000;
 constexpr u64 kPatienceNs = 50 * kNsPerMs;  // between two looks around while waiting; news wakes earlier
 constexpr u64 kSlice = 500'000;             // instructions between two looks at the operator
 constexpr int kHandshakeMs = 5000;
-constexpr int kFirstBeatMs = 25;  // until the primary names the timeout
+constexpr int kFirstBeatMs = 30;  // until the primary names the timeout
 
 session::RunReport failed(Error error, const session::RunReport& so_far = {}) {
   session::RunReport report = so_far;
@@ -179,10 +179,7 @@ Link::Events BackupSession::events() {
                 backup_->tick(now());
                 perform();
               },
-          .beat = [this]() -> std::optional<Heartbeat> {
-            if (backup_->state() != Backup::State::kFollowing) return std::nullopt;
-            return backup_->heartbeat(now());
-          }};
+          .beat = [this] { return backup_->heartbeat(now()); }};
 }
 
 // ---- following

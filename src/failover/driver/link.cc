@@ -92,7 +92,10 @@ void Link::turn(short channel_events, short heartbeat_events) {
   }
   const u64 now = now_ns();
   if (now < next_tick_ns_) return;
-  next_tick_ns_ = now + u64(beat_ms_) * kNsPerMs / 2;
+  // In step with the time, not with this thread's delays; after a pause, anew.
+  const u64 interval_ns = u64(beat_ms_) * kNsPerMs / 2;
+  next_tick_ns_ += interval_ns;
+  if (next_tick_ns_ <= now) next_tick_ns_ = now + interval_ns;
   beats_ = !beats_;
   if (beats_) {
     if (const auto heartbeat = events_.beat()) heartbeats_.send(*heartbeat);

@@ -27,7 +27,7 @@ class Link {
     std::function<std::optional<Heartbeat>()> beat;     // what to send, if anything
   };
 
-  // beat_ms: between heartbeats. Ticks come twice as often.
+  // beat_ms: between heartbeats (Timing::heartbeat_ns()). Ticks come twice as often (tick_ns()).
   Link(std::unique_ptr<Channel> channel, HeartbeatSocket heartbeats, std::mutex& lock, Events events, int beat_ms);
   ~Link();  // the owner's lock must be free
 

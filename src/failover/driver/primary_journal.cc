@@ -1,5 +1,6 @@
 #include "failover/driver/primary_journal.h"
 
+#include <algorithm>
 #include <chrono>
 
 namespace pollux::failover::driver {
@@ -51,7 +52,7 @@ Result<std::unique_ptr<PrimaryJournal>> PrimaryJournal::create(PrimaryOptions op
   std::unique_ptr<PrimaryJournal> journal(new PrimaryJournal(std::move(options), world, std::move(*arbiter),
                                                              std::move(*fence), *generation, std::move(claimant)));
   journal->link_ = std::make_unique<Link>(std::move(*channel), std::move(*heartbeats), journal->lock_, journal->events(),
-                                          int(journal->options_.timing.heartbeat_ns() / kNsPerMs));
+                                          int(std::max<u64>(1, journal->options_.timing.heartbeat_ns() / kNsPerMs)));
   if (auto welcomed = journal->connect(); !welcomed) return pass(welcomed);
   return journal;
 }
@@ -110,10 +111,7 @@ Link::Events PrimaryJournal::events() {
                 primary_.tick(now());
                 perform();
               },
-          .beat = [this]() -> std::optional<Heartbeat> {
-            if (!primary_.logging() || primary_.state() == Primary::State::kOpening) return std::nullopt;
-            return primary_.heartbeat(now());
-          }};
+          .beat = [this] { return primary_.heartbeat(now()); }};
 }
 
 session::LiveOptions PrimaryJournal::tune(session::LiveOptions options) const {
