@@ -14,7 +14,7 @@ struct SwitchOptions {
   bool sandbox = true;
 };
 
-// Runs until SIGINT or SIGTERM.
-Result<void> run_switch(const SwitchOptions& options);
+// Runs until SIGINT, SIGTERM or SIGHUP; returns a sentence for the operator: who asked it to stop, and what it did.
+Result<std::string> run_switch(const SwitchOptions& options);
 
 }  // namespace pollux::api

@@ -10,6 +10,7 @@
 #include "api/image.h"
 #include "api/machine_file.h"
 #include "api/switch.h"
+#include "host/breakdown.h"
 
 namespace {
 
@@ -214,7 +215,9 @@ struct SwitchCommand {
     command->callback([this, &chosen] {
       chosen = [this] {
         const auto done = run_switch(options);
-        return done ? 0 : complain(done.error(), false);
+        if (!done) return complain(done.error(), false);
+        std::fprintf(stderr, "pollux: %s\n", done->c_str());
+        return 0;
       };
     });
   }
@@ -284,6 +287,7 @@ bool has_command(const CLI::App& app, const std::string& word) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  host::speak_on_breakdown();
   CLI::App app("Pollux: fault-tolerant virtual machines, by a deterministic processor");
   app.set_version_flag("--version", "pollux " POLLUX_VERSION);
   app.require_subcommand(1);

@@ -24,23 +24,38 @@ FramePort::Wrote FramePort::write(ByteSpan frame) {
 
 bool FramePort::send(ByteSpan frame) {
   if (queue_.empty() && write(frame) == Wrote::kDone) return true;
-  if (queue_.size() >= max_queued_) return false;
+  if (queue_.size() >= max_queued_ || queued_bytes_ + frame.size() > kMaxQueuedBytes) return false;
   queue_.emplace_back(frame.begin(), frame.end());
+  queued_bytes_ += frame.size();
   return true;
 }
 
 void FramePort::send_queued() {
-  while (!queue_.empty() && write(queue_.front()) == Wrote::kDone) queue_.pop_front();
+  while (!queue_.empty() && write(queue_.front()) == Wrote::kDone) {
+    queued_bytes_ -= queue_.front().size();
+    queue_.pop_front();
+  }
+}
+
+// A socket says how long a message was, though it fits no buffer.
+ssize_t FramePort::read(std::byte* into) const {
+  if (kind_ == Kind::kTap) return ::read(fd_.get(), into, Nic::kMaxFrame);
+  return ::recv(fd_.get(), into, Nic::kMaxFrame, MSG_DONTWAIT | MSG_TRUNC);
+}
+
+// A message of nothing reads like the end.
+bool FramePort::hung_up() const {
+  pollfd wait{fd_.get(), POLLRDHUP, 0};
+  return kind_ == Kind::kTap || ::poll(&wait, 1, 0) != 0;
 }
 
 FramePort::State FramePort::receive(std::size_t max_frames, const std::function<void(ByteSpan)>& sink) {
   static thread_local const auto buffer = std::make_unique<std::byte[]>(Nic::kMaxFrame);
   for (std::size_t i = 0; i < max_frames; ++i) {
-    const ssize_t got = ::read(fd_.get(), buffer.get(), Nic::kMaxFrame);
-    if (got > 0) {
-      sink(ByteSpan(buffer.get(), std::size_t(got)));
-    } else if (got == 0) {
-      return State::kGone;
+    const ssize_t got = read(buffer.get());
+    if (got == 0 && hung_up()) return State::kGone;
+    if (got >= 0) {
+      sink(ByteSpan(buffer.get(), got > ssize_t(Nic::kMaxFrame) ? 0 : std::size_t(got)));
     } else if (errno == EAGAIN) {
       return State::kOpen;
     } else if (errno != EINTR && (kind_ == Kind::kSocket || errno == EBADFD)) {

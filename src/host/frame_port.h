@@ -1,5 +1,5 @@
-// Frames over a descriptor that keeps message borders (a sequenced-packet socket, a TAP device), with a bounded queue
-// of what could not be written yet. The common part of the two network cards and of the switch's clients.
+// Frames over a descriptor that keeps message borders (a sequenced-packet socket, a TAP device), with a queue of what
+// could not be written yet, bounded in frames and bytes. The common part of the two network cards and of the switch's clients.
 #pragma once
 
 #include <deque>
@@ -22,23 +22,29 @@ class FramePort {
   explicit operator bool() const { return bool(fd_); }
   short events() const;  // to poll for
 
+  static constexpr std::size_t kMaxQueuedBytes = 16 << 20;
+
   // Writes the frame, or queues it behind others; false: the queue is full, the frame is dropped. Errors of the
   // descriptor drop the frame and show at the next receive().
   bool send(ByteSpan frame);
   void send_queued();
   bool queued() const { return !queue_.empty(); }
 
-  // Reads at most max_frames frames and hands each to sink. kGone: the other end has closed.
+  // Reads at most max_frames frames and hands each to sink; what is too long to be one, or a message of nothing, comes
+  // as an empty one. kGone: the other end has closed.
   State receive(std::size_t max_frames, const std::function<void(ByteSpan)>& sink);
 
  private:
   enum class Wrote { kDone, kLater };
   Wrote write(ByteSpan frame);
+  ssize_t read(std::byte* into) const;
+  bool hung_up() const;
 
   Fd fd_;
   Kind kind_ = Kind::kSocket;
   std::size_t max_queued_ = 0;
   std::deque<Bytes> queue_;
+  std::size_t queued_bytes_ = 0;
 };
 
 }  // namespace pollux::host

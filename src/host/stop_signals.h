@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "host/reactor.h"
 
@@ -17,6 +18,9 @@ class StopSignals final : public Source {
   ~StopSignals() override;
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
+
+  // Who asked to stop: "SIGTERM from process 4711". Empty: nobody yet.
+  static std::string asked_by();
 
   pollfd interest() override;
   void ready(short events) override;

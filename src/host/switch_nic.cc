@@ -60,6 +60,7 @@ class SwitchNic final : public Nic {
     // Only this thread changes port_, and reading does not touch what send() uses.
     u64 received = 0;
     const auto state = port_.receive(kFramesAtOnce, [&](ByteSpan frame) {
+      if (frame.empty()) return;
       ++received;
       sinks_.received(Bytes(frame.begin(), frame.end()));
     });

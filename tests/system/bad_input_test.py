@@ -4,7 +4,9 @@ Usage: bad_input_test.py POLLUX [TEST...]
 """
 
 import os
+import resource
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -12,6 +14,8 @@ import sys
 import tempfile
 import time
 import unittest
+
+import frames
 
 POLLUX = ""
 USAGE, ENVIRONMENT, FORMAT = 2, 1, 3
@@ -40,10 +44,10 @@ class BadInput(unittest.TestCase):
         load = struct.pack("<IIQQQQQQ", 1, 5, head, entry, entry, len(code), len(code), 0)
         return self.make_file("sleeper", elf + load + code)
 
-    def start(self, *words):
+    def start(self, *words, **how):
         """Starts pollux; the test's end kills it."""
         process = subprocess.Popen([POLLUX, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.PIPE)
+                                   stderr=subprocess.PIPE, **how)
         self.addCleanup(process.stderr.close)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
@@ -53,6 +57,16 @@ class BadInput(unittest.TestCase):
         deadline = time.monotonic() + 20
         while not os.path.exists(self.path(name)):
             self.assertLess(time.monotonic(), deadline, name + " did not appear")
+            time.sleep(0.01)
+
+    def wait_for_signal_handler(self, process, number):
+        deadline = time.monotonic() + 20
+        while True:
+            with open(f"/proc/{process.pid}/status") as status:
+                caught = next(int(line.split()[1], 16) for line in status if line.startswith("SigCgt"))
+            if caught >> (number - 1) & 1:
+                return
+            self.assertLess(time.monotonic(), deadline, f"signal {number} is not caught")
             time.sleep(0.01)
 
     def says(self, words, code, sentence):
@@ -152,6 +166,37 @@ class BadInput(unittest.TestCase):
 
     def test_no_switch(self):
         self.says(["run", "--kernel", self.sleeper(), "--net", "switch=" + self.path("absent")], ENVIRONMENT, "switch")
+
+    def test_switch_says_why_it_ends(self):
+        for number, code, sentence in [(signal.SIGTERM, 0, r"asked to stop \(SIGTERM from process \d+\): 0 clients"),
+                                       (signal.SIGHUP, 0, r"asked to stop \(SIGHUP from process \d+\)"),
+                                       (signal.SIGSEGV, -signal.SIGSEGV, "broke down .*SIGSEGV.*report"),
+                                       (signal.SIGBUS, -signal.SIGBUS, "broke down .*SIGBUS.*report")]:
+            name = "switch" + str(number)
+            switch = self.start("switch", self.path(name))
+            self.wait_for(name)
+            # The name appears a moment before the handlers are there.
+            self.wait_for_signal_handler(switch, number)
+            switch.send_signal(number)
+            self.assertEqual(switch.wait(timeout=20), code)
+            self.assertRegex(switch.stderr.read().decode(), "^pollux: .*" + sentence)
+
+    def test_switch_without_descriptors_takes_clients_again_when_it_has_some(self):
+        switch = self.start("switch", self.path("switch"), preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24)))
+        self.wait_for("switch")
+        clients = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(30)]
+        for client in clients:
+            client.connect(self.path("switch"))
+        for client in clients:
+            client.close()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+            client.settimeout(20)
+            client.connect(self.path("switch"))
+            client.send(frames.dhcp_discover(bytes(5) + b"\1"))
+            self.assertTrue(frames.is_dhcp_offer(client.recv(70000)))
+        switch.terminate()
+        self.assertEqual(switch.wait(timeout=20), 0)
+        self.assertRegex(switch.stderr.read().decode(), "31 clients.* times without a descriptor")
 
     def test_disk_in_use(self):
         disk = self.make_file("shared.img", size=1 << 20)

@@ -124,6 +124,10 @@ void Router::fill(std::vector<pollfd>& waits, u32& timeout_ms) {
 }
 
 void Router::handle(const std::vector<pollfd>& waits) {
+  enter([&] { poll(waits); });
+}
+
+void Router::poll(const std::vector<pollfd>& waits) {
   slirp_pollfds_poll(
       slirp_, 0,
       [](int index, void* opaque) {
@@ -139,7 +143,23 @@ void Router::handle(const std::vector<pollfd>& waits) {
 }
 
 void Router::input(ByteSpan frame) {
-  slirp_input(slirp_, reinterpret_cast<const u8*>(frame.data()), int(frame.size()));
+  const ByteSpan whole = reassembly_.whole(frame);
+  if (whole.empty()) return;
+  if (inside_) {
+    waiting_.emplace_back(whole.begin(), whole.end());
+    return;
+  }
+  enter([&] { slirp_input(slirp_, reinterpret_cast<const u8*>(whole.data()), int(whole.size())); });
+}
+
+void Router::enter(const std::function<void()>& call) {
+  inside_ = true;
+  call();
+  for (; !waiting_.empty(); waiting_.pop_front()) {
+    const Bytes& frame = waiting_.front();
+    slirp_input(slirp_, reinterpret_cast<const u8*>(frame.data()), int(frame.size()));
+  }
+  inside_ = false;
 }
 
 }  // namespace pollux::host::switching

@@ -9,6 +9,7 @@
 
 #include <poll.h>
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "base/result.h"
 #include "host/mac.h"
 #include "host/switch/forward.h"
+#include "host/switch/reassembly.h"
 
 struct Slirp;
 
@@ -26,7 +28,7 @@ class Router {
  public:
   static constexpr u32 kNoTimeout = ~u32{0};
 
-  // to_guests: a frame from the router; must not call back into it.
+  // to_guests: a frame from the router. It may call input(), which then waits until libslirp has returned.
   static Result<std::unique_ptr<Router>> create(const std::vector<Forward>& forwards,
                                                 std::function<void(ByteSpan frame)> to_guests);
   ~Router();
@@ -44,10 +46,15 @@ class Router {
   struct Timer;
   explicit Router(std::function<void(ByteSpan)> to_guests);
   Result<void> add(const Forward& forward);
+  void poll(const std::vector<pollfd>& waits);
+  void enter(const std::function<void()>& call);
 
   std::function<void(ByteSpan)> to_guests_;
   std::vector<std::unique_ptr<Timer>> timers_;
   Slirp* slirp_ = nullptr;
+  Reassembly reassembly_;
+  bool inside_ = false;  // libslirp is: it knows nothing of being entered twice
+  std::deque<Bytes> waiting_;
 };
 
 }  // namespace pollux::host::switching

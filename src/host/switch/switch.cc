@@ -1,13 +1,17 @@
 #include "host/switch/switch.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
+#include "base/check.h"
 #include "host/clock.h"
 #include "host/sandbox.h"
 #include "host/stop_signals.h"
+#include "host/system_error.h"
 
 namespace pollux::host::switching {
 namespace {
@@ -15,6 +19,7 @@ namespace {
 constexpr std::size_t kHeaderBytes = 14;
 constexpr std::size_t kFramesAtOnce = 64;  // from one client, before others have their turn
 constexpr std::size_t kMaxQueued = 4096;   // frames, a client
+constexpr u32 kRestMs = 100;
 
 Mac address_at(ByteSpan frame, std::size_t offset) {
   Mac mac;
@@ -78,6 +83,10 @@ void Switch::accept_clients() {
     clients_.emplace(next_port_++, FramePort(std::move(fd), FramePort::Kind::kSocket, kMaxQueued));
     ++counters_.clients;
   }
+  // One that cannot be taken stays in the listener's queue and would be reported again at once.
+  if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return;
+  ++counters_.shortages;
+  rests_until_ns_ = monotonic_ns() + kRestMs * kNanosecondsPerMs;
 }
 
 void Switch::serve(Port port, short events) {
@@ -94,12 +103,23 @@ void Switch::drop_port(Port port) {
   for (const Mac& mac : table_.forget_port(port)) held_.expect(mac, now);
 }
 
-void Switch::run(int stop_fd) {
+// False: it was a signal, nothing is to be read from waits.
+Result<bool> Switch::wait(std::vector<pollfd>& waits, u32 timeout_ms) {
+  if (rests_until_ns_ != 0) timeout_ms = std::min(timeout_ms, kRestMs);
+  const int timeout = timeout_ms == Router::kNoTimeout ? -1 : int(std::min<u32>(timeout_ms, INT32_MAX));
+  if (::poll(waits.data(), waits.size(), timeout) >= 0) return true;
+  if (errno == EINTR) return false;
+  return system_fail("the switch cannot wait for its clients", errno, "raise the limits of this process (ulimit -n, memory)");
+}
+
+Result<void> Switch::run(int stop_fd) {
   std::vector<pollfd> waits;
   std::vector<Port> ports;
   while (true) {
     constexpr std::size_t kFixed = 3;
-    waits = {{stopping_.fd(), POLLIN, 0}, {stop_fd, POLLIN, 0}, {listener_.fd(), POLLIN, 0}};
+    if (monotonic_ns() >= rests_until_ns_) rests_until_ns_ = 0;
+    const int listener = rests_until_ns_ == 0 ? listener_.fd() : -1;
+    waits = {{stopping_.fd(), POLLIN, 0}, {stop_fd, POLLIN, 0}, {listener, POLLIN, 0}};
     ports.clear();
     for (auto& [port, client] : clients_) {
       waits.push_back({client.fd(), client.events(), 0});
@@ -107,9 +127,11 @@ void Switch::run(int stop_fd) {
     }
     u32 timeout_ms = Router::kNoTimeout;
     router_->fill(waits, timeout_ms);
-    const int timeout = timeout_ms == Router::kNoTimeout ? -1 : int(std::min<u32>(timeout_ms, INT32_MAX));
-    if (::poll(waits.data(), waits.size(), timeout) < 0) continue;  // EINTR
-    if (waits[0].revents || waits[1].revents) break;
+    Result<bool> waited = wait(waits, timeout_ms);
+    if (!waited) return pass(waited);
+    if (!*waited) continue;
+    if ((waits[0].revents | waits[1].revents) & POLLIN) break;
+    POLLUX_CHECK(!(waits[0].revents | waits[1].revents), "nobody else closes the switch's own descriptors");
     router_->handle(waits);
     if (waits[2].revents) accept_clients();
     for (std::size_t i = 0; i < ports.size(); ++i) {
@@ -117,9 +139,16 @@ void Switch::run(int stop_fd) {
     }
   }
   stopping_.drain();
+  return {};
 }
 
-Result<SwitchCounters> run_switch(const SwitchOptions& options) {
+Result<SwitchEnd> run_switch(const SwitchOptions& options) {
+  // Each connection through the router takes a descriptor, and a guest may have many.
+  rlimit descriptors{};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0 && descriptors.rlim_cur < descriptors.rlim_max) {
+    descriptors.rlim_cur = descriptors.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &descriptors);
+  }
   Result<std::unique_ptr<Switch>> made = Switch::create(options);
   if (!made) return pass(made);
   Switch& self = **made;
@@ -127,8 +156,8 @@ Result<SwitchCounters> run_switch(const SwitchOptions& options) {
   if (options.sandbox) {
     if (Result<void> confined = confine(); !confined) return pass(confined);
   }
-  self.run(signals.interest().fd);
-  return self.counters();
+  if (Result<void> served = self.run(signals.interest().fd); !served) return pass(served);
+  return SwitchEnd{StopSignals::asked_by(), self.counters()};
 }
 
 }  // namespace pollux::host::switching

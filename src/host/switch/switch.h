@@ -35,10 +35,11 @@ struct SwitchCounters {
   u64 frames = 0;      // received from clients and the router
   u64 flooded = 0;     // of these, sent to all ports
   u64 dropped = 0;     // not sent to a port because its queue was full
-  u64 bad = 0;         // too short to be a frame
+  u64 bad = 0;         // too short or too long to be a frame
   u64 held = 0;        // kept for a guest between two ports
   u64 moves = 0;       // addresses that changed port: promotions
   u64 clients = 0;     // that ever connected
+  u64 shortages = 0;   // times that no descriptor was left for another client
 };
 
 class Switch {
@@ -46,8 +47,8 @@ class Switch {
   // Binds the socket and the forwards; clients may connect from then on.
   static Result<std::unique_ptr<Switch>> create(const SwitchOptions& options);
 
-  // Serves until stop(), or until stop_fd (-1: none) is readable.
-  void run(int stop_fd = -1);
+  // Serves until stop(), or until stop_fd (-1: none) is readable. Fails only where the kernel refuses to wait.
+  Result<void> run(int stop_fd = -1);
   void stop() { stopping_.signal(); }  // from any thread or signal handler
 
   const SwitchCounters& counters() const { return counters_; }  // from run()'s thread, or after it
@@ -61,6 +62,7 @@ class Switch {
   void to_port(Port port, ByteSpan frame);
   void flood(Port except, ByteSpan frame);
   void accept_clients();
+  Result<bool> wait(std::vector<pollfd>& waits, u32 timeout_ms);
   void serve(Port port, short events);
   void drop_port(Port port);
 
@@ -71,10 +73,16 @@ class Switch {
   SwitchTable table_;
   HeldFrames held_;
   SwitchCounters counters_;
+  u64 rests_until_ns_ = 0;  // the listener, after a shortage of descriptors
   EventFd stopping_;
 };
 
+struct SwitchEnd {
+  std::string asked_by;  // which signal, from whom
+  SwitchCounters counters;
+};
+
 // The `switch` command: serves until SIGINT, SIGTERM or SIGHUP.
-Result<SwitchCounters> run_switch(const SwitchOptions& options);
+Result<SwitchEnd> run_switch(const SwitchOptions& options);
 
 }  // namespace pollux::host::switching

@@ -39,7 +39,9 @@ class Client {
  public:
   explicit Client(const std::string& path) : fd_(connect_unix(path, SOCK_SEQPACKET)) { EXPECT_TRUE(bool(fd_)); }
   void send(const Bytes& bytes) {
-    EXPECT_EQ(::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), ssize_t(bytes.size()));
+    pollfd room{fd_.get(), POLLOUT, 0};
+    ASSERT_EQ(::poll(&room, 1, 10'000), 1);
+    ASSERT_EQ(::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), ssize_t(bytes.size()));
   }
   // The next frame; empty after the patience is over.
   Bytes receive(int patience_ms = 10'000) {
@@ -78,7 +80,7 @@ class SwitchTest : public testing::Test {
     auto made = Switch::create({path_, std::move(forwards)});
     ASSERT_TRUE(made) << made.error().sentence;
     switch_ = std::move(*made);
-    thread_ = std::thread([this] { switch_->run(); });
+    thread_ = std::thread([this] { EXPECT_TRUE(switch_->run()); });
   }
   void stop() {
     if (!thread_.joinable()) return;
@@ -187,6 +189,49 @@ TEST_F(SwitchTest, ARuntIsCountedAndOtherwiseIgnored) {
   EXPECT_EQ(two.receive(), whole);
   stop();
   EXPECT_EQ(switch_->counters().bad, 1u);
+}
+
+TEST_F(SwitchTest, AMessageOfNothingOrOfTooMuchPullsNoCable) {
+  start();
+  Client one(path_), two(path_);
+  one.send({});
+  one.send(Bytes(70'000));
+  const Bytes whole = frame(kOther, kGuest, "");
+  one.send(whole);
+  EXPECT_EQ(two.receive(), whole);
+  stop();
+  EXPECT_EQ(switch_->counters().bad, 2u);
+}
+
+// What waited for the router's address is handed to it with its own first frame, out of its library's middle.
+TEST_F(SwitchTest, AClientThatClaimedTheRoutersAddressAndLeftCostsNothing) {
+  start();
+  constexpr Mac kRouter{0x52, 0x55, 10, 0, 2, 2}, kEveryone{255, 255, 255, 255, 255, 255};
+  std::optional<Client> impostor(path_);
+  Client cable(path_), witness(path_);
+  ToyGuest guest(kGuest);
+  const auto send = [&](const Bytes& bytes) { cable.send(bytes); };
+  impostor->send(announcement(kRouter));
+  EXPECT_EQ(cable.receive(), announcement(kRouter));
+  EXPECT_EQ(witness.receive(), announcement(kRouter));
+  impostor.reset();
+  cable.send(frame(kEveryone, kGuest, "after"));  // seen after the cable that was pulled before
+  EXPECT_EQ(witness.receive_from(kGuest), frame(kEveryone, kGuest, "after"));
+  guest.ping(kRouterIp, send);
+  guest.ask_who_has(kRouterIp, send);
+  EXPECT_TRUE(live(guest, cable, [&] { return guest.echo_replies == 1 && guest.answered_arp == kRouterIp; }));
+}
+
+TEST_F(SwitchTest, FragmentsOfAGuestReachTheOutsideAndOverlappingOnesHarmNobody) {
+  start();
+  Client cable(path_);
+  ToyGuest guest(kGuest);
+  const auto send = [&](const Bytes& bytes) { cable.send(bytes); };
+  for (int round = 0; round < 200; ++round) {
+    for (u16 offset : {0, 8, 1, 64, 8191, 0}) guest.send_fragment(kRouterIp, offset, round % 3 != 0, 1400, send);
+  }
+  guest.ping(kRouterIp, send, 3000);
+  EXPECT_TRUE(live(guest, cable, [&] { return guest.echo_replies == 1; }));
 }
 
 TEST_F(SwitchTest, TheRouterGivesTheFirstGuestItsAddressAndAnswersArpAndPing) {

@@ -18,7 +18,8 @@ class ToyGuest {
 
   void ask_for_address(const Send& send);  // DHCP discover
   void ask_who_has(u32 ip, const Send& send);
-  void ping(u32 ip, const Send& send);
+  void ping(u32 ip, const Send& send, std::size_t size = 4);  // in fragments where it does not fit
+  void send_fragment(u32 ip, u16 offset, bool more, std::size_t size, const Send& send);  // offset in units of eight
   void send_datagram(u32 ip, u16 port, std::string_view text, const Send& send);
   void say(std::string_view text, const Send& send);  // on the open connection
   void receive(ByteSpan frame, const Send& send);
@@ -34,7 +35,7 @@ class ToyGuest {
   void receive_ip(ByteSpan packet, const Send& send);
   void receive_tcp(ByteSpan packet, u32 from, ByteSpan segment, const Send& send);
   void send_tcp(u8 flags, std::string_view text, const Send& send);
-  void send_ip(u32 to, u8 protocol, const Bytes& payload, const Send& send);
+  void send_ip(u32 to, u8 protocol, ByteSpan payload, const Send& send, u16 fragment = 0);
   Bytes ethernet(const Mac& to, u16 type, const Bytes& payload) const;
 
   Mac mac_;

@@ -9,6 +9,8 @@ namespace pollux::host::switching {
 namespace {
 
 constexpr u8 kFin = 1, kSyn = 2, kPush = 8, kAck = 16;
+constexpr u16 kMoreFragments = 0x2000;
+constexpr std::size_t kFragmentBytes = 1480;
 constexpr Mac kBroadcast{255, 255, 255, 255, 255, 255};
 
 void put16(ByteWriter& out, u16 value) { out.put<u16>(htons(value)); }
@@ -42,11 +44,11 @@ Bytes ToyGuest::ethernet(const Mac& to, u16 type, const Bytes& payload) const {
   return frame.take();
 }
 
-void ToyGuest::send_ip(u32 to, u8 protocol, const Bytes& payload, const Send& send) {
+void ToyGuest::send_ip(u32 to, u8 protocol, ByteSpan payload, const Send& send, u16 fragment) {
   ByteWriter header;
   put16(header, 0x4500);
   put16(header, u16(20 + payload.size()));
-  put32(header, 0);
+  put32(header, 0x00010000u | fragment);
   header.put<u8>(64);
   header.put<u8>(protocol);
   put16(header, 0);
@@ -85,14 +87,22 @@ void ToyGuest::ask_who_has(u32 ip, const Send& send) {
   send(ethernet(kBroadcast, 0x0806, request.take()));
 }
 
-void ToyGuest::ping(u32 ip, const Send& send) {
+void ToyGuest::send_fragment(u32 ip, u16 offset, bool more, std::size_t size, const Send& send) {
+  send_ip(ip, 17, Bytes(size), send, u16(offset | (more ? kMoreFragments : 0)));
+}
+
+void ToyGuest::ping(u32 ip, const Send& send, std::size_t size) {
   ByteWriter request;
   put32(request, 0x08000000);
   put32(request, 0x00010001);
-  request.put_text("ping");
+  request.put_bytes(Bytes(size));
   Bytes bytes = request.take();
   set16(bytes, 2, fold(sum(bytes)));
-  send_ip(ip, 1, bytes, send);
+  for (std::size_t at = 0; at < bytes.size(); at += kFragmentBytes) {
+    const std::size_t count = std::min(kFragmentBytes, bytes.size() - at);
+    const bool more = at + count < bytes.size();
+    send_ip(ip, 1, ByteSpan(bytes).subspan(at, count), send, u16(at / 8 | (more ? kMoreFragments : 0)));
+  }
 }
 
 void ToyGuest::send_datagram(u32 ip, u16 port, std::string_view text, const Send& send) {
