@@ -157,6 +157,16 @@ class BadInput(unittest.TestCase):
             self.says(["backup", "--listen", f"127.0.0.1:{port}", "--arbiter", self.path("arbiter"), "--key", key],
                       ENVIRONMENT, f"in use.*{port}")
 
+    def test_heartbeat_port_in_use(self):
+        key = self.path("key")
+        subprocess.run([POLLUX, "key", key], check=True)
+        os.mkdir(self.path("arbiter"))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+            taken.bind(("127.0.0.1", 0))
+            port = taken.getsockname()[1]
+            self.says(["backup", "--listen", f"127.0.0.1:{port}", "--arbiter", self.path("arbiter"), "--key", key],
+                      ENVIRONMENT, f"UDP port {port}.*in use")
+
     def test_switch_forward_port_in_use(self):
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))

@@ -11,6 +11,7 @@ constexpr u64 kNsPerMs = 1'000'000;
 constexpr u64 kPatienceNs = 50 * kNsPerMs;  // between two looks around while waiting; news wakes earlier
 constexpr u64 kSlice = 500'000;             // instructions between two looks at the operator
 constexpr int kHandshakeMs = 5000;
+constexpr int kPortTries = 20;
 constexpr int kFirstBeatMs = 30;  // until the primary names the timeout
 
 session::RunReport failed(Error error, const session::RunReport& so_far = {}) {
@@ -31,15 +32,29 @@ Result<std::unique_ptr<BackupSession>> BackupSession::create(BackupOptions optio
   if (!tls) return pass(tls);
   std::unique_ptr<BackupSession> session(
       new BackupSession(std::move(options), world, *address, std::move(*tls)));
-  auto listener = listen_tcp(*address, session->options_.listen);
-  if (!listener) return pass(listener);
-  session->listener_ = std::move(*listener);
-  session->port_ = port_of(session->listener_.get());
-  // Heartbeats come to the port that the primary was told.
-  session->address_.length = sizeof session->address_.storage;
-  ::getsockname(session->listener_.get(), reinterpret_cast<sockaddr*>(&session->address_.storage),
-                &session->address_.length);
+  if (auto listening = session->listen(*address); !listening) return pass(listening);
   return session;
+}
+
+// Heartbeats come to the port that the primary was told, so it must be free for datagrams too: better to find out now
+// than when a primary has come. Where any port will do, another one is tried.
+Result<void> BackupSession::listen(const Address& address) {
+  for (int tries = kPortTries;; --tries) {
+    auto listener = listen_tcp(address, options_.listen);
+    if (!listener) return pass(listener);
+    const u16 port = port_of(listener->get());
+    address_.length = sizeof address_.storage;
+    ::getsockname(listener->get(), reinterpret_cast<sockaddr*>(&address_.storage), &address_.length);
+    const auto heartbeats = HeartbeatSocket::at(address_);
+    if (!heartbeats && tries > 0 && options_.listen.ends_with(":0")) continue;
+    if (!heartbeats) {
+      return fail(ErrorKind::kEnvironment, "UDP port " + std::to_string(port) + ", to which heartbeats come, is in use by "
+                                           "another process: stop it or listen on another port");
+    }
+    listener_ = std::move(*listener);
+    port_ = port;
+    return {};
+  }
 }
 
 BackupSession::BackupSession(BackupOptions options, world::World& world, Address address, TlsContext tls)

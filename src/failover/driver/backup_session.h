@@ -60,6 +60,7 @@ class BackupSession final : private session::EntrySource, private session::Journ
  private:
   BackupSession(BackupOptions options, world::World& world, Address address, TlsContext tls);
 
+  Result<void> listen(const Address& address);
   // Waiting for a primary. False: the operator ended it.
   bool await_primary();
   void take_connection();
