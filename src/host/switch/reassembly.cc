@@ -25,6 +25,24 @@ u16 checksum(ByteSpan header) {
   return u16(~sum);
 }
 
+// Whether what TCP, UDP or ICMP say of their lengths is true of the datagram's data.
+bool sound(u8 protocol, ByteSpan data) {
+  constexpr u8 kIcmp = 1, kTcp = 6, kUdp = 17;
+  constexpr std::size_t kIcmpHeader = 8, kTcpHeader = 20, kUdpHeader = 8;
+  switch (protocol) {
+    case kIcmp: return data.size() >= kIcmpHeader;
+    case kTcp: {
+      const std::size_t header = data.size() < kTcpHeader ? 0 : std::size_t(u8(data[12]) >> 4) * 4;
+      return header >= kTcpHeader && header <= data.size();
+    }
+    case kUdp: {
+      const std::size_t size = data.size() < kUdpHeader ? 0 : get16(data, 4);
+      return size >= kUdpHeader && size <= data.size();
+    }
+    default: return true;
+  }
+}
+
 }  // namespace
 
 ByteSpan Reassembly::whole(ByteSpan frame) {
@@ -35,7 +53,9 @@ ByteSpan Reassembly::whole(ByteSpan frame) {
   const std::size_t header = std::size_t(u8(datagram[0]) & 15) * 4;
   const std::size_t size = get16(datagram, 2);
   if (header < kHeader || size < header || size > datagram.size()) return {};
-  if ((get16(datagram, 6) & (kMoreFragments | kOffset)) == 0) return frame;
+  if ((get16(datagram, 6) & (kMoreFragments | kOffset)) == 0) {
+    return sound(u8(datagram[9]), datagram.subspan(header, size - header)) ? frame : ByteSpan{};
+  }
   // Options in fragments: nobody sends them.
   if (header != kHeader || checksum(datagram.first(kHeader)) != 0) return {};
   return take(frame.first(kEthernet + size), size - kHeader);
@@ -70,6 +90,7 @@ ByteSpan Reassembly::take(ByteSpan frame, std::size_t size_bytes) {
   if (more) return {};
   whole_ = std::move(so_far);
   datagrams_.erase(found);
+  if (!sound(u8(key[10]), ByteSpan(whole_).subspan(kEthernet + kHeader))) return {};
   put16(whole_, kEthernet + 2, u16(whole_.size() - kEthernet));
   put16(whole_, kEthernet + 6, 0);
   put16(whole_, kEthernet + 10, 0);

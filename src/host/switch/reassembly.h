@@ -2,12 +2,13 @@
 // fragments overlap or come too long, and any guest can send such ones.
 //
 // Invariants
-//  1. What leaves is a frame without IPv4 inside, or one IPv4 datagram that is whole and whose lengths fit its frame.
+//  1. What leaves is a frame without IPv4 inside, or one IPv4 datagram that is whole and whose lengths fit: its
+//     own in its frame, and those that TCP, UDP and ICMP state in it.
 //  2. Only fragments that continue where the last one ended are taken (a cable keeps their order); others end the
 //     datagram.
 //  3. At most kMaxDatagrams are unfinished; a new one replaces the oldest.
 //
-// Pure. RFC 791, sections 3.1 and 3.2.
+// Pure. RFC 791, sections 3.1 and 3.2; RFC 768, 792, 9293.
 #pragma once
 
 #include <deque>

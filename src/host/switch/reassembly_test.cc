@@ -83,6 +83,43 @@ TEST(ReassemblyTest, LengthsThatDoNotFitTheFrameGoNoFurther) {
   EXPECT_TRUE(reassembly.whole(ByteSpan(frame).first(13)).empty());
 }
 
+TEST(ReassemblyTest, LengthsOfTcpUdpAndIcmpThatAreNotTrueGoNoFurther) {
+  const auto passes = [](u8 protocol, std::size_t size, std::size_t at, std::size_t value) {
+    Bytes frame = fragment(0, false, size);
+    frame[23] = std::byte(protocol);
+    if (at + 2 <= size) put16(frame, kHeaders + at, value);
+    seal(frame);
+    Reassembly reassembly;
+    return !reassembly.whole(frame).empty();
+  };
+  EXPECT_TRUE(passes(17, 100, 4, 100));
+  EXPECT_TRUE(passes(17, 100, 4, 8));
+  EXPECT_FALSE(passes(17, 100, 4, 7));
+  EXPECT_FALSE(passes(17, 100, 4, 101));
+  EXPECT_FALSE(passes(17, 7, 4, 7));
+  EXPECT_TRUE(passes(6, 100, 12, 0x5000));
+  EXPECT_FALSE(passes(6, 100, 12, 0x4000));
+  EXPECT_FALSE(passes(6, 56, 12, 0xf000));
+  EXPECT_FALSE(passes(6, 19, 12, 0x5000));
+  EXPECT_TRUE(passes(1, 8, 0, 0x0800));
+  EXPECT_FALSE(passes(1, 7, 0, 0x0800));
+}
+
+TEST(ReassemblyTest, ADatagramWhoseLengthIsNotTrueWhenItIsWholeGoesNoFurther) {
+  Reassembly reassembly;
+  for (const std::size_t length : {160, 161}) {
+    Bytes first = fragment(0, true, 80);
+    first[23] = std::byte{17};
+    put16(first, kHeaders + 4, length);
+    seal(first);
+    Bytes second = fragment(80, false, 80);
+    second[23] = std::byte{17};
+    seal(second);
+    reassembly.whole(first);
+    EXPECT_EQ(reassembly.whole(second).empty(), length == 161);
+  }
+}
+
 TEST(ReassemblyTest, WhatIsNeverFinishedIsBounded) {
   Reassembly reassembly;
   for (u16 id = 0; id < 1000; ++id) reassembly.whole(fragment(0, true, 1480, id));
