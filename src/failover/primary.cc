@@ -139,7 +139,8 @@ void Primary::heard(const Heartbeat& heartbeat, u64 now_ns) {
 
 std::optional<Heartbeat> Primary::heartbeat(u64 now_ns) const {
   if (!logging() || mutations_.has(Mutation::kForgetHeartbeat)) return std::nullopt;
-  return Heartbeat{.generation = settings_.generation, .from_primary = true, .sent_ns = now_ns, .echo_ns = peer_beat_ns_};
+  return Heartbeat{
+      .generation = settings_.generation, .from_primary = true, .sent_ns = now_ns, .echo_ns = peer_beat_ns_};
 }
 
 void Primary::channel_closed(std::string_view why, u64 now_ns) {

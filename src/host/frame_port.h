@@ -1,5 +1,6 @@
 // Frames over a descriptor that keeps message borders (a sequenced-packet socket, a TAP device), with a queue of what
-// could not be written yet, bounded in frames and bytes. The common part of the two network cards and of the switch's clients.
+// could not be written yet, bounded in frames and bytes. The common part of the two network cards and of the switch's
+// clients.
 #pragma once
 
 #include <deque>

@@ -48,8 +48,9 @@ Result<void> BackupSession::listen(const Address& address) {
     const auto heartbeats = HeartbeatSocket::at(address_);
     if (!heartbeats && tries > 0 && options_.listen.ends_with(":0")) continue;
     if (!heartbeats) {
-      return fail(ErrorKind::kEnvironment, "UDP port " + std::to_string(port) + ", to which heartbeats come, is in use by "
-                                           "another process: stop it or listen on another port");
+      return fail(ErrorKind::kEnvironment, "UDP port " + std::to_string(port) +
+                                               ", to which heartbeats come, is in use by "
+                                               "another process: stop it or listen on another port");
     }
     listener_ = std::move(*listener);
     port_ = port;

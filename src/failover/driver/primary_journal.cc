@@ -51,8 +51,9 @@ Result<std::unique_ptr<PrimaryJournal>> PrimaryJournal::create(PrimaryOptions op
   }
   std::unique_ptr<PrimaryJournal> journal(new PrimaryJournal(std::move(options), world, std::move(*arbiter),
                                                              std::move(*fence), *generation, std::move(claimant)));
-  journal->link_ = std::make_unique<Link>(std::move(*channel), std::move(*heartbeats), journal->lock_, journal->events(),
-                                          int(std::max<u64>(1, journal->options_.timing.heartbeat_ns() / kNsPerMs)));
+  journal->link_ =
+      std::make_unique<Link>(std::move(*channel), std::move(*heartbeats), journal->lock_, journal->events(),
+                             int(std::max<u64>(1, journal->options_.timing.heartbeat_ns() / kNsPerMs)));
   if (auto welcomed = journal->connect(); !welcomed) return pass(welcomed);
   return journal;
 }

@@ -11,6 +11,7 @@
 // Pure. RFC 791, sections 3.1 and 3.2; RFC 768, 792, 9293.
 #pragma once
 
+#include <array>
 #include <deque>
 
 #include "base/bytes.h"

@@ -109,7 +109,8 @@ Result<bool> Switch::wait(std::vector<pollfd>& waits, u32 timeout_ms) {
   const int timeout = timeout_ms == Router::kNoTimeout ? -1 : int(std::min<u32>(timeout_ms, INT32_MAX));
   if (::poll(waits.data(), waits.size(), timeout) >= 0) return true;
   if (errno == EINTR) return false;
-  return system_fail("the switch cannot wait for its clients", errno, "raise the limits of this process (ulimit -n, memory)");
+  return system_fail("the switch cannot wait for its clients", errno,
+                     "raise the limits of this process (ulimit -n, memory)");
 }
 
 Result<void> Switch::run(int stop_fd) {

@@ -227,6 +227,8 @@ TEST_F(SwitchTest, FragmentsOfAGuestReachTheOutsideAndOverlappingOnesHarmNobody)
   Client cable(path_);
   ToyGuest guest(kGuest);
   const auto send = [&](const Bytes& bytes) { cable.send(bytes); };
+  guest.ask_for_address(send);  // and so its Ethernet address is known
+  ASSERT_TRUE(live(guest, cable, [&] { return guest.offered_ip != 0; }));
   for (int round = 0; round < 200; ++round) {
     for (u16 offset : {0, 8, 1, 64, 8191, 0}) guest.send_fragment(kRouterIp, offset, round % 3 != 0, 1400, send);
   }

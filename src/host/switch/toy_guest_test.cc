@@ -9,7 +9,7 @@ namespace pollux::host::switching {
 namespace {
 
 constexpr u8 kFin = 1, kSyn = 2, kPush = 8, kAck = 16;
-constexpr u16 kMoreFragments = 0x2000;
+constexpr u16 kMoreFragments = 0x2000, kOffset = 0x1fff;
 constexpr std::size_t kFragmentBytes = 1480;
 constexpr Mac kBroadcast{255, 255, 255, 255, 255, 255};
 
@@ -163,7 +163,7 @@ void ToyGuest::receive_ip(ByteSpan packet, const Send& send) {
   packet = packet.first(get16(packet, 2));
   const ByteSpan payload = packet.subspan(std::size_t(u8(packet[0]) & 15) * 4);
   switch (u8(packet[9])) {
-    case 1: echo_replies += u8(payload[0]) == 0; break;
+    case 1: echo_replies += u8(payload[0]) == 0 && (get16(packet, 6) & kOffset) == 0; break;
     case 6: receive_tcp(packet, get32(packet, 12), payload, send); break;
     case 17:
       if (get16(payload, 2) == 68) offered_ip = get32(payload, 8 + 16);
