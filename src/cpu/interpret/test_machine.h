@@ -1,6 +1,7 @@
 // A processor with memory and a bus that records, for tests.
 #pragma once
 
+#include <functional>
 #include <initializer_list>
 #include <map>
 #include <vector>
@@ -58,7 +59,9 @@ class TestBus : public Bus {
 // 0x8000: 64-bit code 0x08 and 0x23 of levels 0 and 3, data 0x10 and 0x1b, 32-bit code 0x38 and 0x43.
 class TestMachine {
  public:
-  explicit TestMachine(u64 bytes = 4 << 20) : memory(memory::heap_region(bytes)), cpu(make_interpreter(memory, bus)) {
+  using MakeCpu = std::function<std::unique_ptr<Cpu>(memory::GuestMemory&, Bus&)>;
+  explicit TestMachine(u64 bytes = 4 << 20, const MakeCpu& make = make_interpreter)
+      : memory(memory::heap_region(bytes)), cpu(make(memory, bus)) {
     bus.cpu = cpu.get();
   }
   x86::State& state() { return cpu->state(); }

@@ -68,7 +68,8 @@ const u8* Translator::next_code() {
   using interpret::Advance;
   for (;;) {
     const u64 at = position().value;
-    if (at >= until_) return reason_ = StopReason::kPosition, nullptr;
+    // Nothing is left to execute, but the last instruction may have asked for a stop.
+    if (at >= until_) return reason_ = interpreter_.advance(until_, Advance::kAll), nullptr;
     const bool to_the_end = until_ - at <= kMargin;
     Advance how = to_the_end ? Advance::kAll : Advance::kOneInstruction;
     if (!to_the_end && !interpreter_.wants_turn() && may_translate()) {
