@@ -38,6 +38,15 @@ static void trap_and_fault_addresses(void) {
   EXPECT(trapped.rip, saved_rip);
 }
 
+// Outside RAM only ones are fetched: an invalid opcode. No device hears of it.
+static void device_code(void) {
+  if (!strict()) return;
+  *page_entry(0) = 0xfec00000 | 7;
+  TRY("mov $0x40000000, %%eax\n\tjmp *%%rax", "i"(0));
+  EXPECT_FAULT(UD, 0);
+  EXPECT(trapped.rip, 0x40000000);
+}
+
 static void protection(void) {
   TRY("mov $0x1000, %%eax\n\tmov %%ax, %%ds", "i"(0));  // beyond the GDT
   EXPECT_FAULT(GP, 0x1000);
@@ -182,6 +191,7 @@ static void fast_system_calls(void) {
 int test(void) {
   simple();
   trap_and_fault_addresses();
+  device_code();
   protection();
   rings();
   interrupt_stack_table();

@@ -36,7 +36,7 @@ inline constexpr u64 kDevice = 0xf000'0000;
 
 inline constexpr u64 kCode = page_at(0), kData = page_at(kDataPage), kStack = page_at(kStackPage + 2) - 64;
 
-inline constexpr u64 kPresent = 1, kWrite = 2, kUser = 4, kNoExecute = u64{1} << 63;
+inline constexpr u64 kPresent = 1, kWrite = 2, kUser = 4;
 
 struct PageUse {
   u64 physical;
@@ -51,8 +51,7 @@ constexpr PageUse page_use(unsigned page) {
     case kUnmappedPage: return {0x32000, 0};
     case kReadOnlyPage: return {0x34000, kPresent | kUser};
     case kSupervisorPage: return {0x35000, kPresent | kWrite};
-    // Code in device memory is fetched again when a repeated instruction is cut, and the device may tell.
-    case kDevicePage: return {kDevice, kAll | kNoExecute};
+    case kDevicePage: return {kDevice, kAll};
     case 16: case 19: return {0x36000, 0};
     case 17: case 18: return {0x38000 + (page - kStackPage) * 4096u, kAll};
     case kTablePage: return {kRegionTable, kAll};

@@ -205,9 +205,8 @@ void Machine::note(u64 what, u64 at, u64 value) {
   history_ = mix(mix(mix(mix(history_, what), at), value), position());
 }
 
-// Elsewhere nothing answers, and nobody looks: garbage in page tables makes code of it (layout.h, kDevicePage).
+// Answers at every address outside RAM, where garbage in page tables leads.
 u64 Machine::mmio_read(PhysAddr at, unsigned size) {
-  if (at.value >> 12 != kDevice >> 12) return ~u64{0};
   note(size, at.value, 0);
   return mix(at.value, position());
 }

@@ -127,21 +127,14 @@ Block* Interpreter::build(u64 linear, u64 physical, std::byte* host) {
   unsigned offset = 0;
   bool ended = false;
 
-  // Code in device memory (a ROM) is read through the bus, one instruction at a time, and not kept.
-  std::byte copy[16];
-  const auto fetch_across = [&](const mmu::Translation& rest) {
-    const unsigned n = std::min(in_page, 15u);
-    for (unsigned k = 0; k < 15; ++k) {
-      const bool second = k >= n;
-      const mmu::Translation here{memory::PhysAddr(physical + k), host ? host + k : nullptr};
-      const mmu::Translation at = second ? mmu::Translation{rest.physical + (k - n), rest.host ? rest.host + (k - n) : nullptr}
-                                         : here;
-      if (second && rest.physical.value == 0 && !rest.host) {
-        copy[k] = std::byte(0);
-      } else {
-        copy[k] = at.host ? *at.host : std::byte(bus_.mmio_read(at.physical, 1));
-      }
-    }
+  // The bytes of an instruction that is not within one page of RAM. What is outside RAM is ones, and no device hears of
+  // it: a repeated instruction is fetched as often as runs are cut.
+  std::byte copy[15];
+  const auto gather = [&](const std::byte* second_page) {
+    const unsigned n = std::min<unsigned>(in_page, sizeof copy);
+    std::memset(copy, 0xff, sizeof copy);
+    if (host) std::memcpy(copy, host, n);
+    if (second_page) std::memcpy(copy + n, second_page, sizeof copy - n);
   };
 
   while (!ended && block.count < most_in_block_) {
@@ -150,8 +143,8 @@ Block* Interpreter::build(u64 linear, u64 physical, std::byte* host) {
     if (host) {
       bytes = {host + offset, std::min(in_page - offset, 15u)};
     } else {
-      fetch_across({});
-      bytes = {copy, std::min(in_page, 15u)};
+      gather(nullptr);
+      bytes = {copy, std::min<unsigned>(in_page, sizeof copy)};
       ended = true;
     }
     const Binding* row;
@@ -159,8 +152,8 @@ Block* Interpreter::build(u64 linear, u64 physical, std::byte* host) {
     if (status == decode::DecodeStatus::kTruncated) {
       if (block.count > 0) break;
       const mmu::Translation rest = translate(view_of(cpl_), next_page(linear), mmu::Access::kFetch);
-      fetch_across(rest);
-      status = reader_.read(code_size_, {copy, 15}, d, row);
+      gather(rest.host);
+      status = reader_.read(code_size_, {copy, sizeof copy}, d, row);
       block.second_page = rest.physical.value >> memory::kPageShift;
       if (rest.host && host) mmu_.watch_code(memory::PhysAddr(rest.physical.value & ~memory::kPageMask));
       if (!rest.host) host = nullptr;

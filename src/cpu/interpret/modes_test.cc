@@ -14,18 +14,17 @@ void real_mode(TestMachine& m, const std::vector<u8>& code) {
   m.code(code);
 }
 
-TEST(RealMode, StartsAtTheResetVector) {
+TEST(RealMode, StartsAtTheResetVectorWhereOnlyOnesAreFetched) {
   TestMachine m;
   EXPECT_EQ(m.state().rip, 0xfff0u);
   EXPECT_EQ(m.state().segment[x86::kCs].base, 0xffff0000u);
-  m.bus.mmio[0xfffffff0] = 0xea;  // the reset vector is device memory: jmp 0:1000, a byte at a time
-  m.bus.mmio[0xfffffff1] = 0x00;
-  m.bus.mmio[0xfffffff2] = 0x10;
-  m.bus.mmio[0xfffffff3] = 0x00;
-  m.bus.mmio[0xfffffff4] = 0x00;
+  m.bus.mmio[0xfffffff0] = 0xf4;  // no code, whatever a device would answer
+  m.put<u32>(6 * 4, 0x0000'1000);
   m.bytes(0x1000, {0xf4});
+  m.state().gpr[x86::kRsp] = 0x9000;
   EXPECT_EQ(m.run(10), StopReason::kHalted);
   EXPECT_EQ(m.state().rip, 0x1001u);
+  EXPECT_TRUE(m.bus.reads.empty());
 }
 
 TEST(RealMode, SegmentsAreSixteenBytesApartAndInterruptsUseTheVectorTable) {

@@ -124,6 +124,32 @@ TEST(Repeatable, ARepeatedStoreIsCheckedForAlignmentWhateverTheTlbKnows) {
   }
 }
 
+TEST(CodeOutsideRam, IsOnesAndNoDeviceHearsOfIt) {
+  TestMachine m;
+  m.long_mode();
+  m.tss(0xa000);
+  m.gate64(6, 0x3000);
+  m.bytes(0x3000, {0xf4});
+  m.bus.mmio = {{0x30000000, 0x90}};
+  m.code({0xb8, 0, 0, 0, 0x30, 0xff, 0xe0});  // mov eax, 0x30000000; jmp rax
+  EXPECT_EQ(m.run(100), StopReason::kHalted);
+  EXPECT_EQ(m.get<u64>(0x9000 - 5 * 8), 0x30000000u);  // the invalid opcode's rip
+  EXPECT_TRUE(m.bus.reads.empty());
+}
+
+TEST(CodeOutsideRam, EndsAnInstructionThatBeginsInRamWithOnes) {
+  TestMachine m;
+  m.long_mode();
+  m.tss(0xa000);
+  m.gate64(6, 0x3000);
+  m.bytes(0x3000, {0xf4});
+  m.code({0xb8, 5, 0}, (4 << 20) - 3);  // mov eax, 0xffff0005, of which RAM has three bytes
+  EXPECT_EQ(m.run(100), StopReason::kHalted);
+  EXPECT_EQ(m.state().gpr[x86::kRax], 0xffff0005u);
+  EXPECT_EQ(m.get<u64>(0x9000 - 5 * 8), (4u << 20) + 2);
+  EXPECT_TRUE(m.bus.reads.empty());
+}
+
 TEST(SelfModification, TheNextInstructionIsTheNewOne) {
   TestMachine m;
   m.long_mode();
