@@ -54,7 +54,7 @@ bool GuestMemory::contains(PhysAddr at, u64 length) const {
 
 std::byte* GuestMemory::host_page(PhysAddr at) const {
   if (!contains(PhysAddr(at.value & ~kPageMask), kPageSize)) return nullptr;
-  return region_.base.get() + (page_index(at) << kPageShift);
+  return region_.base.get() + (page_number(at) << kPageShift);
 }
 
 PhysAddr GuestMemory::page_address(u64 page) const {
@@ -83,8 +83,8 @@ bool GuestMemory::write(PhysAddr to, ByteSpan from) {
 }
 
 void GuestMemory::note_write(PhysAddr at, u64 length, Writer writer) {
-  const u64 page = page_index(at);
-  u16& flags = flags_[page];
+  const u64 page = page_number(at);
+  u32& flags = flags_[page];
   if (!(flags & kDirty)) {
     flags |= kDirty;
     dirty_pages_.push_back(u32(page));
@@ -102,21 +102,21 @@ unsigned GuestMemory::add_observer(WriteObserver* observer) {
 }
 
 void GuestMemory::watch(PhysAddr page, unsigned observer) {
-  u16& flags = flags_[page_index(page)];
+  u32& flags = flags_[page_number(page)];
   const bool new_to_all = !(flags & kWatched);
   flags |= watch_bit(observer);
   if (!new_to_all) return;
   for (WriteObserver* each : observers_) each->forget_write_access(page);
 }
 
-void GuestMemory::unwatch(PhysAddr page, unsigned observer) { flags_[page_index(page)] &= u16(~watch_bit(observer)); }
+void GuestMemory::unwatch(PhysAddr page, unsigned observer) { flags_[page_number(page)] &= ~watch_bit(observer); }
 
 u64 GuestMemory::digest() {
   for (const u32 page : dirty_pages_) {
     const u64 hash = hash_page(region_.base.get() + (u64(page) << kPageShift), page);
     contents_hash_ += hash - page_hashes_[page];
     page_hashes_[page] = hash;
-    flags_[page] &= u16(~kDirty);
+    flags_[page] &= ~kDirty;
   }
   if (!dirty_pages_.empty()) {
     for (WriteObserver* observer : observers_) observer->forget_write_access();

@@ -79,39 +79,38 @@ class GuestMemory {
 
   // Marks [at, at + length) within one page as about to be written; tells the observers that watch it.
   void note_write(PhysAddr at, u64 length, Writer writer = Writer::kGuest);
-  bool dirty(PhysAddr at) const { return flags_[page_index(at)] & kDirty; }
+  bool dirty(PhysAddr at) const { return flags_[page_number(at)] & kDirty; }
 
   // An observer has a number, given when it is added, by which it watches pages. At most kMaxObservers.
-  static constexpr unsigned kMaxObservers = 15;
+  static constexpr unsigned kMaxObservers = 31;
   unsigned add_observer(WriteObserver* observer);
   // Watched pages: a write to them must go through note_write.
   void watch(PhysAddr page, unsigned observer);
   void unwatch(PhysAddr page, unsigned observer);
-  bool watched(PhysAddr at) const { return flags_[page_index(at)] & kWatched; }
+  bool watched(PhysAddr at) const { return flags_[page_number(at)] & kWatched; }
 
   // Digest of all contents; rehashes the pages written since the last call and makes them clean.
   u64 digest();
   // Digest of one page (page number in RAM order), for finding the first page that differs.
   u64 page_digest(u64 page) const;
   u64 pages() const { return region_.size / kPageSize; }
+  // RAM-order page number; at must be RAM.
+  u64 page_number(PhysAddr at) const {
+    return (at.value < low_bytes_ ? at.value : at.value - kHighBase + low_bytes_) >> kPageShift;
+  }
   PhysAddr page_address(u64 page) const;
 
   // Saves or restores all pages (runs of zero pages take no room).
   void visit(Visitor& v);
 
  private:
-  static constexpr u16 kDirty = 1;
-  static constexpr u16 kWatched = 0xfffe;  // one bit an observer
-  static constexpr u16 watch_bit(unsigned observer) { return u16(2u << observer); }
-
-  // RAM-order page number; at must be RAM.
-  u64 page_index(PhysAddr at) const {
-    return (at.value < low_bytes_ ? at.value : at.value - kHighBase + low_bytes_) >> kPageShift;
-  }
+  static constexpr u32 kDirty = 1;
+  static constexpr u32 kWatched = ~kDirty;  // one bit an observer
+  static constexpr u32 watch_bit(unsigned observer) { return 2u << observer; }
 
   Region region_;
   u64 low_bytes_ = 0;
-  std::vector<u16> flags_;          // one a page
+  std::vector<u32> flags_;          // one a page
   std::vector<u64> page_hashes_;    // one a page; 0 for a page of zeroes
   std::vector<u32> dirty_pages_;    // the pages with kDirty, in order of first write
   u64 contents_hash_ = 0;           // sum of page_hashes_
