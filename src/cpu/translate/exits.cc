@@ -17,6 +17,7 @@ const u8* Translator::serve(Frame* frame, const Exit* exit) {
     case ExitKind::kBudget: break;
   }
   self.settle(kept);
+  if (self.stepping_) return self.end_step();
   self.reason_ = self.interpreter_.advance(self.until_, interpret::Advance::kAll);
   return nullptr;
 }
@@ -37,6 +38,7 @@ void Translator::settle(const Exit& exit) {
 }
 
 const u8* Translator::interpret_one() {
+  if (stepping_) return end_step();
   ++counters_.interpreted_steps;
   reason_ = interpreter_.advance(until_, interpret::Advance::kOneInstruction);
   return reason_ == StopReason::kPosition ? next_code() : nullptr;

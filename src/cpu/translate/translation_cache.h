@@ -58,6 +58,7 @@ class TranslationCache {
   Assembler& hot() { return hot_; }
   Assembler& cold() { return cold_; }
   i64 executable() const { return i64(region_.execute - region_.write); }
+  const u8* end() const { return region_.write + region_.size; }
   // Instructions that the part's code lends to the interpreter: a number for each.
   u32 add_lent(const interpret::Instruction& lent);
   const interpret::Instruction& lent(u32 number) { return parts_[number >> kLentBits].lent[number & kLentMask]; }

@@ -64,8 +64,36 @@ StopReason Translator::run(door::Position until) {
   return reason_;
 }
 
+StopReason Translator::step(door::Position until, ByteSpan& code) {
+  code = {};
+  if (position() >= until) return StopReason::kPosition;
+  interpreter_.enter();
+  stepping_ = true;
+  interpret::Advance how;
+  const u64 left = until - position();
+  const Translation* next = nullptr;
+  if (left > kMargin && !interpreter_.wants_turn() && may_translate()) next = find(interpreter_.s().rip, how);
+  if (next && next->steps && left > kMargin + next->steps) {
+    code = std::as_bytes(std::span(next->memory_entry - cache_.executable(), cache_.end()));
+    until_ = position().value + kMargin + next->steps;
+    thunks_.enter(&frame_, begin(*next));
+  } else {
+    end_step();
+  }
+  stepping_ = false;
+  interpreter_.leave();
+  return reason_;
+}
+
+// What looking for translated code or for memory has set in page tables is for the next instruction, so a step includes it.
+const u8* Translator::end_step() {
+  reason_ = interpreter_.advance(position().value + 1, interpret::Advance::kAll);
+  return nullptr;
+}
+
 const u8* Translator::next_code() {
   using interpret::Advance;
+  if (stepping_) return end_step();
   for (;;) {
     const u64 at = position().value;
     // Nothing is left to execute, but the last instruction may have asked for a stop.

@@ -12,6 +12,7 @@
 
 #include <memory>
 
+#include "base/bytes.h"
 #include "cpu/cpu.h"
 #include "cpu/interpret/interpreter.h"
 #include "memory/code_region.h"
@@ -50,6 +51,9 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   Translator(memory::GuestMemory& memory, Bus& bus, memory::CodeRegion region, Patience patience);
 
   StopReason run(door::Position until) override;
+  // For who looks closely: like run(), but returns kPosition behind the first translation and one more instruction, or behind
+  // one position. code: the translation, up to somewhere behind its end; empty: none was entered.
+  StopReason step(door::Position until, ByteSpan& code);
   door::Position position() const override { return interpreter_.position(); }
   void set_position(door::Position position) override { interpreter_.set_position(position); }
   x86::State& state() override { return interpreter_.state(); }
@@ -69,6 +73,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   // translator.cc. These return code to go on with; nullptr: the run ends, for reason_.
   const u8* next_code();           // interprets until there is some
   const u8* begin(const Translation& translation);
+  const u8* end_step();
   bool may_translate() const;
   u32 mode() const;
   u64 context(u64 rip) const;
@@ -112,6 +117,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   const Patience patience_;
   std::array<u8, 1 << 16> wanted_{};  // times, by a hash of the physical address
   u64 until_ = 0;          // of the run
+  bool stepping_ = false;  // in step()
   StopReason reason_ = StopReason::kPosition;
   i64 budget_ = 0;         // Frame::budget when the position was last settled
   u64 drops_ = 0;          // pages of translations dropped
