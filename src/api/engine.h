@@ -1,4 +1,5 @@
-// Which processor engine a machine gets: the translator, or the interpreter, which is the reference.
+// Which processor engine a machine gets: the translator; the interpreter, which is the reference; or the one that runs both and
+// compares them.
 #pragma once
 
 #include <memory>

@@ -11,7 +11,9 @@
 namespace pollux::api {
 
 // The processor engines by name; the first is the reference.
-inline const std::vector<std::string> kEngines = {"interpret", "translate"};
+inline const std::vector<std::string> kEngines = {"interpret", "translate", "check"};
+inline constexpr const char* kEngineHelp =
+    "translate; interpret: the slower reference; or check: both, compared, until they differ";
 
 struct DiskOption {
   std::string path;

@@ -64,7 +64,7 @@ template <class Options>
 void add_machine_ends(CLI::App& command, Options& options, Shaped& shaped) {
   command.add_option("--disk", shaped.disks, "PATH[,ro], a raw image or block device; may be given again");
   command.add_option("--net", shaped.nets, "switch=SOCKET or tap=IFNAME, then [,mac=..]; may be given again");
-  command.add_option("--engine", options.engine, "translate, or interpret: the slower reference")->check(CLI::IsMember(kEngines));
+  command.add_option("--engine", options.engine, kEngineHelp)->check(CLI::IsMember(kEngines));
   command.add_option("--console", options.console, "unix:PATH or none; default: this terminal (Ctrl-A x leaves)");
   command.add_flag("--json", options.json, "the last line of standard output is JSON with the counters");
   command.add_flag("!--no-sandbox", options.sandbox, "do not confine the process once everything is open");
@@ -178,7 +178,7 @@ struct ReplayCommand {
     CLI::App* command = app.add_subcommand("replay", "Runs a log again, bit for bit, and compares every mark");
     command->add_option("LOG", options.log, "a log made by pollux run --record")->required();
     command->add_option("--until", options.until, "stop at this position (instructions since power-on)");
-    command->add_option("--engine", options.engine, "translate, or interpret: the slower reference")->check(CLI::IsMember(kEngines));
+    command->add_option("--engine", options.engine, kEngineHelp)->check(CLI::IsMember(kEngines));
     command->add_flag("--show-console", options.show_console, "print what the guest printed");
     command->add_flag("--json", options.json, "the last line of standard output is JSON with the counters");
     command->callback([this, &chosen] { chosen = [this] { return leave(replay(options), options.json); }; });

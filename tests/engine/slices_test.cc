@@ -43,7 +43,7 @@ TEST_P(Slices, CodeOutsideRamIsTheSameForAll) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Engines, Slices, testing::Values("interpret", "translate"),
+INSTANTIATE_TEST_SUITE_P(Engines, Slices, testing::Values("interpret", "translate", "check"),
                          [](const auto& named) { return std::string(named.param); });
 
 }  // namespace

@@ -26,7 +26,7 @@ TEST_P(Stops, AStopAskedForByTheLastInstructionOfARunIsToldAtItsEnd) {
   EXPECT_EQ(m.run(400), StopReason::kHalted);
 }
 
-INSTANTIATE_TEST_SUITE_P(Engines, Stops, testing::Values("interpret", "translate"),
+INSTANTIATE_TEST_SUITE_P(Engines, Stops, testing::Values("interpret", "translate", "check"),
                          [](const auto& named) { return std::string(named.param); });
 
 }  // namespace

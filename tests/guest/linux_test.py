@@ -91,8 +91,8 @@ class Linux(unittest.TestCase):
         guest.command("ls -lR /etc > /root/list; sync; cat /proc/interrupts")
         self.assertEqual(guest.power_off(), 0)
         recorded = json.loads(guest.output().splitlines()[-1])
-        # By both engines, and by the other build.
-        for program, engine in (POLLUX, "translate"), (POLLUX, "interpret"), (OTHER, "translate"):
+        # By every engine, and by the other build.
+        for program, engine in (POLLUX, "translate"), (POLLUX, "interpret"), (POLLUX, "check"), (OTHER, "translate"):
             if os.path.exists(program):
                 self.replays(program, engine, log, recorded)
         about = subprocess.run([POLLUX, "log", log], capture_output=True, text=True, check=True).stdout

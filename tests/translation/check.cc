@@ -31,26 +31,26 @@ std::string Check::step(Machine& a, Machine& b, u64 until, const char* what, boo
   return x == y ? "" : difference(a, b, x, y, what);
 }
 
-std::string Check::whole(const Program& program, u64 end) {
+std::string Check::whole(const Program& program, Machine& other, u64 end) {
   interpreter_.load(program, image_);
-  translator_.load(program, image_);
+  other.load(program, image_);
   bool ended = false;
   std::string text;
   for (const Event& event : program.events) {
     if (event.position > end) break;
     const bool together = &event != program.events.data() && event.position == (&event)[-1].position;
-    if (!together) text = step(interpreter_, translator_, event.position, "whole, to an event", ended);
+    if (!together) text = step(interpreter_, other, event.position, "whole, to an event", ended);
     if (!text.empty()) return text;
     interpreter_.happen(event);
-    translator_.happen(event);
+    other.happen(event);
   }
-  return step(interpreter_, translator_, end, "whole", ended);
+  return step(interpreter_, other, end, "whole", ended);
 }
 
 std::string Check::shortest(const Program& program) {
   lay_out(program, image_);
   u64 end = 1;
-  while (end < kEnd && whole(program, end).empty()) ++end;
+  while (end < kEnd && whole(program, translator_, end).empty()) ++end;
   if (end == kEnd) return "it takes slices\n";
   std::string text = "the shortest run that shows it ends at " + std::to_string(end) + "; positions and rip:";
   interpreter_.load(program, image_);
@@ -61,7 +61,7 @@ std::string Check::shortest(const Program& program) {
     std::snprintf(place, sizeof place, "%s%lu:%lx", at % 8 ? " " : "\n    ", at, interpreter_.rip());
     text += place;
   }
-  return text + "\n" + whole(program, end);
+  return text + "\n" + whole(program, translator_, end);
 }
 
 std::string Check::cut(const Program& program) {
@@ -95,8 +95,9 @@ std::string Check::cut(const Program& program) {
 
 std::string Check::run(const Program& program, bool sliced) {
   lay_out(program, image_);
-  std::string text = whole(program);
+  std::string text = whole(program, translator_);
   if (text.empty() && sliced) text = cut(program);
+  if (text.empty() && sliced) text = whole(program, checker_);
   return text;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/checksum.h"
+#include "cpu/check/make_checker.h"
 #include "cpu/interpret/make_interpreter.h"
 #include "handlers.h"
 #include "host/code_memory.h"
@@ -19,20 +20,28 @@ u64 mix(u64 a, u64 b) {
 
 u64 descriptor(u16 attributes) { return u64(attributes & 0xf0ff) << 40 | u64(0xf) << 48 | 0xffff; }
 
+memory::CodeRegion code_region(u64 bytes) {
+  const auto code = host::map_code_memory(bytes);
+  POLLUX_CHECK(code, "no memory for translated code");
+  return *code;
+}
+
+constexpr cpu::translate::Translator::Patience kImpatient{.wanted = 0, .entered = 2};
+
 constexpr u16 kCode64 = 0xa09b, kDataSegment = 0xc093, kDpl3 = 0x60;
 
 }  // namespace
 
 Machine::Machine(Engine engine, u64 code_bytes) : memory_(memory::heap_region(kMemoryBytes)) {
+  if (engine == Engine::kInterpret) cpu_ = cpu::interpret::make_interpreter(memory_, *this);
   if (engine == Engine::kTranslate) {
-    const auto code = host::map_code_memory(code_bytes);
-    POLLUX_CHECK(code, "no memory for translated code");
-    auto translator = std::make_unique<cpu::translate::Translator>(
-        memory_, static_cast<cpu::Bus&>(*this), *code, cpu::translate::Translator::Patience{.wanted = 0, .entered = 2});
+    auto translator = std::make_unique<cpu::translate::Translator>(memory_, bus(), code_region(code_bytes), kImpatient);
     translator_ = translator.get();
     cpu_ = std::move(translator);
-  } else {
-    cpu_ = cpu::interpret::make_interpreter(memory_, *this);
+  }
+  if (engine == Engine::kCheck) {
+    const auto translator = cpu::check::translator_subject(code_region(code_bytes), kImpatient);
+    cpu_ = std::make_unique<cpu::check::Checker>(memory_, bus(), translator, nullptr);
   }
   build();
 }

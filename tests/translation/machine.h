@@ -11,11 +11,11 @@
 
 namespace pollux::test::translation {
 
-enum class Engine : u8 { kInterpret, kTranslate };
+enum class Engine : u8 { kInterpret, kTranslate, kCheck };
 
 class Machine final : private cpu::Bus {
  public:
-  // code_bytes: of the translator's code region.
+  // code_bytes: of the translator's code region. kCheck prints a difference that it finds, and aborts.
   Machine(Engine engine, u64 code_bytes = 2 << 20);
   Machine(const Machine&) = delete;
 
@@ -34,6 +34,7 @@ class Machine final : private cpu::Bus {
   const cpu::translate::Translator* translator() const { return translator_; }
 
  private:
+  cpu::Bus& bus() { return *this; }
   void build();
   void note_touched();
   void visit(Visitor& v);

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -20,7 +21,9 @@ using EngineMaker = std::function<Result<std::unique_ptr<cpu::Cpu>>(memory::Gues
 // Memory for a translator's code: so many bytes of it, or why there is none.
 using CodeRegionMaker = std::function<Result<memory::CodeRegion>(u64 bytes)>;
 
-// By the name that the command line uses: "interpret", "translate". nullopt: no such engine. code: for the translator.
-std::optional<EngineMaker> engine_named(std::string_view name, CodeRegionMaker code = {});
+// By the name that the command line uses: "interpret", "translate", "check". nullopt: no such engine. code: for the translator.
+// on_difference: of "check" (cpu/check/checker.h).
+std::optional<EngineMaker> engine_named(std::string_view name, CodeRegionMaker code = {},
+                                        std::function<void(const std::string&)> on_difference = {});
 
 }  // namespace pollux::machine::computer
