@@ -17,16 +17,18 @@ struct Found {
 };
 [[noreturn]] void throw_it(const std::string& report) { throw Found{report}; }
 
-// A translator that does something wrong behind each of its runs that ends at a certain position or later.
+// A translator that does something wrong behind its runs, and perhaps its steps, that pass position 1000.
 class Broken final : public cpu::check::Subject {
  public:
+  enum class When : u8 { kInRuns, kAlways };
   using Fault = std::function<void(cpu::Cpu&, memory::GuestMemory&)>;
-  Broken(memory::GuestMemory& memory, cpu::Bus& bus, u64 from, Fault fault)
-      : inner_(translator()(memory, bus)), memory_(memory), from_(from), fault_(std::move(fault)) {}
+  Broken(memory::GuestMemory& memory, cpu::Bus& bus, Fault fault, When when)
+      : inner_(translator()(memory, bus)), memory_(memory), fault_(std::move(fault)), when_(when) {}
   cpu::Cpu& cpu() override { return cpu_; }
   const char* name() const override { return inner_->name(); }
   cpu::StopReason step(door::Position until, ByteSpan& code) override {
-    return spoiled([&] { return inner_->step(until, code); });
+    const auto step = [&] { return inner_->step(until, code); };
+    return when_ == When::kAlways ? spoiled(step) : step();
   }
 
  private:
@@ -34,7 +36,7 @@ class Broken final : public cpu::check::Subject {
   cpu::StopReason spoiled(Run run) {
     const u64 before = inner_->cpu().position().value;
     const cpu::StopReason reason = run();
-    if (before < from_ && inner_->cpu().position().value >= from_) fault_(inner_->cpu(), memory_);
+    if (before < 1000 && inner_->cpu().position().value >= 1000) fault_(inner_->cpu(), memory_);
     return reason;
   }
   struct Outer final : cpu::Cpu {
@@ -56,8 +58,8 @@ class Broken final : public cpu::check::Subject {
 
   std::unique_ptr<cpu::check::Subject> inner_;
   memory::GuestMemory& memory_;
-  u64 from_;
   Fault fault_;
+  When when_;
   Outer cpu_{*this};
 };
 
@@ -67,9 +69,9 @@ void load_loop(Machine& m) {
   m.code({0xbb, 0xd0, 7, 0, 0, 0x48, 1, 0xd8, 0x48, 0x89, 4, 0x25, 0, 0, 2, 0, 0xff, 0xcb, 0x75, 0xf1, 0xf4});
 }
 
-std::string report_of(const Broken::Fault& fault, u64 from = 1000) {
+std::string report_of(const Broken::Fault& fault, Broken::When when = Broken::When::kAlways) {
   const auto subject = [&](memory::GuestMemory& memory, cpu::Bus& bus) {
-    return std::make_unique<Broken>(memory, bus, from, fault);
+    return std::make_unique<Broken>(memory, bus, fault, when);
   };
   Machine m(checker(subject, throw_it));
   load_loop(m);
@@ -101,13 +103,20 @@ TEST(Check, TellsWhenOneDoesNotGoAsFar) {
   EXPECT_THAT(report, ContainsRegex("\\* (position|rip) "));
 }
 
-// A fault that comes once and not again, as of a translation that was kept too long.
-TEST(Check, TellsTheSliceWhenTheStepsAgree) {
+TEST(Check, TellsTheShortestRunWhenTheStepsAgree) {
+  const auto fault = [](cpu::Cpu& cpu, memory::GuestMemory&) { cpu.state().gpr[x86::kRdx] = 1; };
+  EXPECT_THAT(report_of(fault, Broken::When::kInRuns),
+              AllOf(HasSubstr("Between positions 0 and 1000. "), HasSubstr("in small steps they agree"),
+                    ContainsRegex("\\* rdx +0x0+600  +0x0+1\n"), ContainsRegex("up to there\n(.*\n)+.*mov \\[0x0+20000\\], rax\n")));
+}
+
+// As of a translation that was kept too long, and is not any more.
+TEST(Check, TellsTheSliceWhenNothingThatDiffersComesAgain) {
   bool done = false;
   const std::string report = report_of([&](cpu::Cpu& cpu, memory::GuestMemory&) {
     if (!std::exchange(done, true)) cpu.state().gpr[x86::kRdx] = 1;
   });
-  EXPECT_THAT(report, AllOf(HasSubstr("in small steps they agree"), ContainsRegex("\\* rdx +0x0+600  +0x0+1\n")));
+  EXPECT_THAT(report, AllOf(HasSubstr("Between positions 0 and 3000. "), ContainsRegex("\\* rdx +0x0+600  +0x0+1\n")));
 }
 
 TEST(Check, EndsWithTheDigestOfTheOtherEngines) {

@@ -4,28 +4,11 @@
 
 namespace pollux::cpu::check {
 
-namespace {
-
 Bytes saved(Cpu& cpu) {
   SaveVisitor v;
   cpu.visit(v);
   return v.take();
 }
-
-// Puts a state back without telling the engine that everything is new: what it keeps beside the state is under suspicion.
-class PutBackVisitor final : public Visitor {
- public:
-  explicit PutBackVisitor(ByteSpan bytes) : load_(bytes) {}
-  void raw(std::string_view name, std::span<std::byte> bytes) override { load_.raw(name, bytes); }
-  void sized(std::string_view name, Bytes& bytes) override { load_.sized(name, bytes); }
-  void enter(std::string_view) override {}
-  void leave() override {}
-
- private:
-  LoadVisitor load_;
-};
-
-}  // namespace
 
 Checker::Checker(memory::GuestMemory& memory, Bus& bus, const MakeSubject& make, OnDifference on_difference)
     : memory_(memory),
@@ -88,7 +71,7 @@ StopReason Checker::run(door::Position until) {
 StopReason Checker::slice(door::Position until) {
   tape_.clear();
   subject_bus_.record(tape_);
-  const Start start = start_here(0);
+  const Start start{saved(subject_cpu())};
   const bool same = run_both([&] { return subject_cpu().run(until); }, until, 0);
   const bool arrived = reason_ != StopReason::kPosition || position() == until;
   if (!same || !arrived) report(start, until);
@@ -96,8 +79,6 @@ StopReason Checker::slice(door::Position until) {
   journal_.recycle(rewritten_);
   return reason_;
 }
-
-Checker::Start Checker::start_here(std::size_t accesses) { return {saved(subject_cpu()), accesses}; }
 
 bool Checker::run_both(const std::function<StopReason()>& run, door::Position until, std::size_t from) {
   journal_.begin();
@@ -136,27 +117,6 @@ std::vector<WordDifference> Checker::memory_differences() {
     if (!both) compare(page.at, *page.before);
   }
   return all;
-}
-
-std::string Checker::differences() {
-  std::string stray = reference_bus_.stray();
-  if (stray.empty() && reference_bus_.played() < subject_bus_.played()) {
-    Side only = side_of(subject_->name(), reason_, subject_cpu(), to_text(tape_[reference_bus_.played()].asked));
-    return side_by_side(only, side_of("interpreter", reference_reason_, reference_, ""), memory_differences());
-  }
-  return side_by_side(side_of(subject_->name(), reason_, subject_cpu(), subject_bus_.stray()),
-                      side_of("interpreter", reference_reason_, reference_, stray), memory_differences());
-}
-
-void Checker::put_both_at(const Start& start) {
-  for (const WrittenPage& page : rewritten_) journal_.put_back(page);
-  for (Cpu* cpu : {&subject_cpu(), static_cast<Cpu*>(&reference_)}) {
-    PutBackVisitor v(start.state);
-    cpu->visit(v);
-    cpu->state_changed();
-  }
-  subject_bus_.play(tape_, start.accesses);
-  reference_bus_.play(tape_, start.accesses);
 }
 
 }  // namespace pollux::cpu::check

@@ -8,7 +8,7 @@
 //
 // On a difference the slice is executed again in the smallest steps that the subject has, and the first step that differs
 // is told with what was executed in it, as guest code and as host code. A difference that does not come again in steps
-// comes from what the subject had kept (a link, a look-up); then the slice is told as a whole.
+// comes from what the subject had kept (a link, a look-up); then the shortest run from the slice's start that differs is told.
 //
 // Invariants
 //  1. Between slices both engines have equal states, interrupt lines included, and memory is what both have made of it.
@@ -29,6 +29,9 @@
 #include "cpu/interpret/interpreter.h"
 
 namespace pollux::cpu::check {
+
+// An engine's state as bytes.
+Bytes saved(Cpu& cpu);
 
 // Is given the report of a difference, and does not return. Where there is none, the report is printed and the program aborted.
 using OnDifference = std::function<void(const std::string& report)>;
@@ -54,21 +57,26 @@ class Checker final : public Cpu {
   struct Start {
     Bytes state;
     std::size_t accesses = 0;  // of the tape that were made before
+    std::size_t undo = 0;      // of undo_, that were written before
   };
   Cpu& subject_cpu() const { return subject_->cpu(); }
-  Start start_here(std::size_t accesses);
   StopReason slice(door::Position until);
   // Both, one after the other, from one state and memory; until: where the interpreter must stop if the subject
   // stopped for another reason than the position.
   bool run_both(const std::function<StopReason()>& run, door::Position until, std::size_t from);
   bool equal();
   std::vector<WordDifference> memory_differences();
-  std::string differences();
-  void put_both_at(const Start& start);
 
   // checker_report.cc
   [[noreturn]] void report(const Start& start, door::Position until);
-  std::string guest_code(const Start& start, u64 until);
+  std::string first_step(const Start& start, door::Position until);
+  std::string shortest_run(const Start& start, door::Position until, std::string whole);
+  std::string differences();
+  // Like run_both(), but it can be undone; what differs, if anything does.
+  std::string try_both(const std::function<StopReason()>& run, door::Position until);
+  Start start_here();
+  void put_both_at(const Start& start);
+  std::string guest_code(u64 until);
   std::string instruction_here();
 
   memory::GuestMemory& memory_;
@@ -83,6 +91,7 @@ class Checker final : public Cpu {
   // Of the slice or step that was executed last.
   StopReason reason_ = StopReason::kPosition, reference_reason_ = StopReason::kPosition;
   std::vector<WrittenPage> written_, rewritten_;  // by the subject, by the interpreter
+  std::vector<WrittenPage> undo_;                 // pages written since a difference was found, in that order
 };
 
 }  // namespace pollux::cpu::check
