@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <vector>
+#include <utility>
 
+#include "base/check.h"
 #include "cpu/translate/trace_reader.h"
 #include "x86/state.h"
 
@@ -22,17 +23,22 @@ struct Value {
 };
 
 struct Place {
-  u32 base = 0, index = 0;
-  u8 scale = 0, segment = 0;
+  u32 base, index;
+  u8 scale, segment;
   bool operator==(const Place&) const = default;
 };
 
 struct Group {
   Place place;
-  bool write = false;
-  i64 low = 0, high = 0;
-  std::vector<Access*> members;
-  std::vector<i64> offsets;  // of the members
+  bool write;
+  i64 low, high;
+  unsigned members;
+};
+
+struct Member {
+  Access* access;
+  i64 offset;
+  unsigned group;
 };
 
 class Planner {
@@ -44,9 +50,9 @@ class Planner {
   void plan() {
     for (Step& step : steps_) {
       // They change what an address means.
-      if (step.action == Action::kSwapGs) closed_ = groups_.size();
+      if (step.action == Action::kSwapGs) closed_ = group_count_;
       if (step.action == Action::kLent) {
-        closed_ = groups_.size();
+        closed_ = group_count_;
         for (Value& value : values_) value = fresh();
         continue;
       }
@@ -55,9 +61,9 @@ class Planner {
       follow(step);
     }
     u8 slots = 0;
-    for (Group& group : groups_) {
-      if (group.members.size() < 2 || slots == kGroups) continue;
-      finish(group, slots++);
+    for (unsigned n = 0; n < group_count_; ++n) {
+      if (groups_[n].members < 2 || slots == kGroups) continue;
+      finish(n, slots++);
     }
   }
 
@@ -68,7 +74,7 @@ class Planner {
     const Decoded& d = step.d;
     if (!d.has_memory || d.address_size != 8) return;
     if (step.action == Action::kNothing || step.action == Action::kLea || step.action == Action::kBitString) return;
-    Place place;
+    Place place{};
     i64 offset = d.displacement;
     if (d.base == decode::kRipRegister) {
       place.base = kPageId;
@@ -102,43 +108,43 @@ class Planner {
       case Action::kLeave: at = values_[x86::kRbp], write = false; break;
       default: return;
     }
-    Place place;
+    Place place{};
     place.base = at.id;
     add(step.stack, place, at.offset, 8, write);
   }
 
   void add(Access& access, const Place& place, i64 at, unsigned size, bool write) {
-    for (std::size_t n = closed_; n < groups_.size(); ++n) {
+    POLLUX_CHECK(member_count_ < members_.size(), "a step has at most two accesses");
+    for (unsigned n = closed_; n < group_count_; ++n) {
       Group& group = groups_[n];
       if (group.place != place || (write && !group.write)) continue;
       const i64 low = std::min(group.low, at), high = std::max(group.high, at + size);
       if (high - low > kMaxSpan) continue;
       group.low = low;
       group.high = high;
-      group.members.push_back(&access);
-      group.offsets.push_back(at);
+      ++group.members;
+      members_[member_count_++] = {&access, at, n};
       return;
     }
-    Group& group = groups_.emplace_back();
-    group.place = place;
-    group.write = write;
-    group.low = at;
-    group.high = at + size;
-    group.members.push_back(&access);
-    group.offsets.push_back(at);
+    groups_[group_count_] = {.place = place, .write = write, .low = at, .high = at + size, .members = 1};
+    members_[member_count_++] = {&access, at, group_count_++};
   }
 
-  void finish(Group& group, u8 slot) {
+  void finish(unsigned number, u8 slot) {
+    const Group& group = groups_[number];
     std::optional<i64> known;  // an offset that is aligned
-    for (std::size_t n = 0; n < group.members.size(); ++n) {
-      Access& access = *group.members[n];
+    bool first = true;
+    for (unsigned n = 0; n < member_count_; ++n) {
+      const Member& member = members_[n];
+      if (member.group != number) continue;
+      Access& access = *member.access;
       if (access.aligned) {
-        access.check_alignment = !known || (*known - group.offsets[n]) % 16 != 0;
-        known = group.offsets[n];
+        access.check_alignment = !known || (*known - member.offset) % 16 != 0;
+        known = member.offset;
       }
-      access.kind = n == 0 ? Access::Kind::kFirst : Access::Kind::kMember;
+      access.kind = std::exchange(first, false) ? Access::Kind::kFirst : Access::Kind::kMember;
       access.group = slot;
-      access.offset = u16(group.offsets[n] - group.low);
+      access.offset = u16(member.offset - group.low);
       access.span = u16(group.high - group.low);
     }
   }
@@ -206,8 +212,11 @@ class Planner {
   std::span<Step> steps_;
   u32 next_id_ = 2;
   std::array<Value, 16> values_;
-  std::vector<Group> groups_;
-  std::size_t closed_ = 0;  // groups that nothing joins any more
+  // Both are filled as far as they are counted.
+  std::array<Group, 2 * Trace::kMaxSteps> groups_;
+  std::array<Member, 2 * Trace::kMaxSteps> members_;
+  unsigned group_count_ = 0, member_count_ = 0;
+  unsigned closed_ = 0;  // groups that nothing joins any more
 };
 
 }  // namespace

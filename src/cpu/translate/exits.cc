@@ -142,7 +142,7 @@ const u8* Translator::hot(const Exit& exit) {
   if (evictions == counters_.evictions) {
     // What is linked to the old one goes on in the new one.
     Assembler(entry, entry + kLeap).jump(made.memory_entry - cache_.executable());
-    cache_.replace(*old, made);
+    cache_.replace(*old);
   }
   remember_jump(rip, context(rip), made);
   return begin(made);

@@ -1,6 +1,7 @@
 #include "cpu/translate/translation_cache.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "memory/address.h"
 
@@ -10,7 +11,7 @@ TranslationCache::TranslationCache(memory::CodeRegion region, Dropped dropped)
     : region_(std::move(region)),
       dropped_(std::move(dropped)),
       parts_(std::min(kMostParts, region_.size / kSmallestPart)),
-      latest_(kSlots) {
+      lists_(kLists) {
   const u64 size = region_.size / parts_.size();
   chunk_ = std::max(size / kChunksInPart, kSmallestChunk);
   for (unsigned n = 0; n < parts_.size(); ++n) {
@@ -21,22 +22,20 @@ TranslationCache::TranslationCache(memory::CodeRegion region, Dropped dropped)
   begin_part(0);
 }
 
-Translation* TranslationCache::find_in_page(u64 physical, u32 mode) {
-  const auto page = by_page_.find(physical >> memory::kPageShift);
-  if (page == by_page_.end()) return nullptr;
-  for (Translation* t : page->second) {
-    if (t->physical == physical && t->mode == mode) return latest_[slot(physical, mode)] = t;
-  }
-  return nullptr;
-}
-
 Translation& TranslationCache::add(u64 physical, u32 mode) {
   Translation& t = parts_[part_].translations.emplace_back();
   t.physical = physical;
   t.mode = mode;
-  latest_[slot(physical, mode)] = &t;
+  t.next = std::exchange(lists_[list(physical, mode)], &t);
   by_page_[physical >> memory::kPageShift].push_back(&t);
   return t;
+}
+
+void TranslationCache::hide(Translation& t) {
+  t.dropped = true;
+  Translation** at = &lists_[list(t.physical, t.mode)];
+  while (*at != &t) at = &(*at)->next;
+  *at = t.next;
 }
 
 u32 TranslationCache::add_lent(const interpret::Instruction& lent) {
@@ -46,18 +45,18 @@ u32 TranslationCache::add_lent(const interpret::Instruction& lent) {
   return u32(part_ << kLentBits | (all.size() - 1));
 }
 
-void TranslationCache::replace(Translation& old, Translation& by) {
+void TranslationCache::replace(Translation& old) {
   std::erase(by_page_[old.physical >> memory::kPageShift], &old);
-  old.dropped = old.replaced = true;
+  hide(old);
+  old.replaced = true;
   Translation* const one[] = {&old};
   dropped_(one);
-  latest_[slot(by.physical, by.mode)] = &by;
 }
 
 bool TranslationCache::drop_page(u64 physical_page) {
   const auto page = by_page_.find(physical_page);
   if (page == by_page_.end()) return false;
-  for (Translation* t : page->second) t->dropped = true;
+  for (Translation* t : page->second) hide(*t);
   dropped_(page->second);
   by_page_.erase(page);
   return true;
@@ -68,8 +67,6 @@ void TranslationCache::make_room() { begin_part((part_ + 1) % unsigned(parts_.si
 void TranslationCache::begin_part(unsigned number) {
   Part& part = parts_[part_ = number];
   for (Translation& t : part.translations) {
-    Translation*& latest = latest_[slot(t.physical, t.mode)];
-    if (latest == &t) latest = nullptr;
     // What is replaced may be linked to.
     if (!t.dropped || t.replaced) drop_page(t.physical >> memory::kPageShift);
   }
@@ -91,7 +88,7 @@ bool TranslationCache::has_room(Assembler& a, u64 bytes) {
 }
 
 void TranslationCache::flush() {
-  latest_.assign(kSlots, nullptr);
+  lists_.assign(kLists, nullptr);
   by_page_.clear();
   for (unsigned n = unsigned(parts_.size()); n-- > 0;) {
     parts_[n].translations.clear();

@@ -25,6 +25,7 @@ namespace pollux::cpu::translate {
 // Translated code of one trace.
 struct Translation {
   u64 physical = 0;
+  Translation* next = nullptr;       // in the cache's list
   u32 mode = 0;
   bool dropped = false;              // not to be found any more
   bool replaced = false;             // by another one, to which its code leads
@@ -44,13 +45,13 @@ class TranslationCache {
   TranslationCache(memory::CodeRegion region, Dropped dropped);
 
   Translation* find(u64 physical, u32 mode) {
-    Translation* const latest = latest_[slot(physical, mode)];
-    if (latest && latest->physical == physical && latest->mode == mode && !latest->dropped) return latest;
-    return find_in_page(physical, mode);
+    Translation* t = lists_[list(physical, mode)];
+    while (t && (t->physical != physical || t->mode != mode)) t = t->next;
+    return t;
   }
   Translation& add(u64 physical, u32 mode);
-  // Takes the place of another one of the same key, which is found no more.
-  void replace(Translation& old, Translation& by);
+  // Another one of the same key has taken its place, and its code leads there: it is found no more.
+  void replace(Translation& old);
   // False: the page had none. Invariant 2 and 3 hold for what is replaced, too.
   bool drop_page(u64 physical_page);
 
@@ -76,17 +77,17 @@ class TranslationCache {
   static constexpr u64 kMostParts = 8, kSmallestPart = 256 << 10, kChunksInPart = 32, kSmallestChunk = 32 << 10;
   static constexpr unsigned kLentBits = 24;
   static constexpr u32 kLentMask = (1u << kLentBits) - 1;
-  static constexpr unsigned kSlots = 1 << 16;
+  static constexpr unsigned kLists = 1 << 16;
   struct Part {
     u8* begin = nullptr;
     u8* end = nullptr;
     std::deque<Translation> translations;
     std::deque<interpret::Instruction> lent;
   };
-  static unsigned slot(u64 physical, u32 mode) {
-    return unsigned((physical ^ physical >> 16 ^ u64(mode) * 0x9e5) & (kSlots - 1));
+  static unsigned list(u64 physical, u32 mode) {
+    return unsigned((physical ^ physical >> 16 ^ u64(mode) * 0x9e5) & (kLists - 1));
   }
-  Translation* find_in_page(u64 physical, u32 mode);
+  void hide(Translation& t);  // from find()
   void begin_part(unsigned number);
   bool has_room(Assembler& a, u64 bytes);
 
@@ -98,8 +99,8 @@ class TranslationCache {
   u8* first_ = nullptr;        // behind what stays for ever
   u8* next_chunk_ = nullptr;   // of the part
   Assembler hot_, cold_;
-  std::vector<Translation*> latest_;  // of a hash
-  std::unordered_map<u64, std::vector<Translation*>> by_page_;
+  std::vector<Translation*> lists_;  // by a hash: those that find() finds
+  std::unordered_map<u64, std::vector<Translation*>> by_page_;  // the same
 };
 
 }  // namespace pollux::cpu::translate

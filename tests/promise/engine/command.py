@@ -104,7 +104,7 @@ def measure(options):
     engine = {}
     try:
         results = {row.name: runner.run(row, native_runs_image) for row in chosen if isinstance(row, rows.Row)}
-        if "memory" in own_rows and "pollux" in runner.running:
+        if "footprint" in own_rows and "pollux" in runner.running:
             engine |= own.memory(runner)
         results |= {row.name: runner.run(row) for row in chosen if isinstance(row, rows.Boot)}
     finally:

@@ -16,7 +16,7 @@ from .runner import Runner
 from .table import geometric_mean
 from .targets import MEMORY_MIB, Pollux
 
-NAMES = ("speed", "recording", "replay", "memory")
+NAMES = ("speed", "recording", "replay", "footprint")
 SAMPLE = ("integer", "memcpy", "system-calls", "page-faults", "fork-exec", "gzip", "python3")
 COMPUTE = os.path.join(prepare.ROOT, "build/release/tests/bare_metal/compute.elf")
 MARKS_OFF = ["--mark-ms", "3600000"]
