@@ -52,10 +52,13 @@ void Mmu::set_control(u64 cr0, u64 cr3, u64 cr4, u64 efer) {
            (efer & x86::kEferLma) | (efer & x86::kEferNxe) << 20;
   }
   if (root != root_ || mode != mode_) {
-    clear_data();
+    const u64 upper_space = mode == mode_ ? upper_space_ : 0;
     root_ = root;
     mode_ = mode;
     set_root(root);
+    clear_data(false);
+    // Roots with one upper half translate it alike.
+    if (!upper_space || upper_space != upper_space_) clear_data(true);
   }
   for (const Root& known : roots_) {
     if (known.space && known.cr3 == root && known.mode == mode) {
@@ -96,7 +99,7 @@ void Mmu::flush() {
 }
 
 void Mmu::flush_lower() {
-  clear_data();
+  clear_data(false);
   new_space();
   changed(false);
   if (code_observer_) code_observer_->fetch_changed();
@@ -139,20 +142,23 @@ void Mmu::clear_slot(unsigned view, bool write, unsigned index) {
   tables_.data[view][write][index].tag = no_page(index);
 }
 
-void Mmu::clear_data() {
-  for (const u32 slot : filled_) {
-    const u32 table = slot / kTlbEntries;
-    clear_slot(table / 2, table % 2, slot % kTlbEntries);
+void Mmu::clear_data(bool upper) {
+  for (const u32 slot : filled_[upper]) {
+    const u32 table = slot / kTlbEntries, index = slot % kTlbEntries;
+    if (is_upper(tables_.data[table / 2][table % 2][index].tag) == upper) clear_slot(table / 2, table % 2, index);
   }
-  filled_.clear();
+  filled_[upper].clear();
 }
 
 void Mmu::fill_data(View view, bool write, u64 page, std::byte* host) {
   constexpr std::size_t kMostFilled = 4 * 2 * kViews * kTlbEntries;  // slots dropped and filled again are listed twice
-  if (filled_.size() >= kMostFilled) clear_data();
+  const bool upper = is_upper(page);
+  if (filled_[upper].size() >= kMostFilled) clear_data(upper);
   const unsigned index = tlb_index(page);
   TlbEntry& e = tables_.data[unsigned(view)][write][index];
-  if (e.tag == no_page(index)) filled_.push_back((unsigned(view) * 2 + write) * kTlbEntries + index);
+  if (e.tag == no_page(index) || is_upper(e.tag) != upper) {
+    filled_[upper].push_back((unsigned(view) * 2 + write) * kTlbEntries + index);
+  }
   e = {page, u64(host)};
 }
 
@@ -275,11 +281,13 @@ void Mmu::drop_range(u64 base, u64 bytes) {
 
 void Mmu::forget_write_access() {
   ++revocations_;
-  for (const u32 slot : filled_) {
-    const u32 table = slot / kTlbEntries;
-    if (table % 2) clear_slot(table / 2, true, slot % kTlbEntries);
+  for (std::vector<u32>& filled : filled_) {
+    for (const u32 slot : filled) {
+      const u32 table = slot / kTlbEntries;
+      if (table % 2) clear_slot(table / 2, true, slot % kTlbEntries);
+    }
+    std::erase_if(filled, [](u32 slot) { return slot / kTlbEntries % 2; });
   }
-  std::erase_if(filled_, [](u32 slot) { return slot / kTlbEntries % 2; });
 }
 
 void Mmu::forget_write_access(memory::PhysAddr page) {

@@ -128,7 +128,8 @@ class Mmu final : public memory::WriteObserver {
   void fill(const Walk& w, Access access);
   void fill_data(View view, bool write, u64 page, std::byte* host);
   void clear_slot(unsigned view, bool write, unsigned index);
-  void clear_data();
+  void clear_data(bool upper);
+  void clear_data() { clear_data(false), clear_data(true); }
   void new_space();
   void flush_lower();
   void changed(bool upper);
@@ -153,8 +154,9 @@ class Mmu final : public memory::WriteObserver {
   unsigned observer_;                    // this one's number there
   CodeObserver* code_observer_ = nullptr;
   Tables tables_;
-  // The slots of the data tables that hold an entry, and perhaps some that do no more: table number and index.
-  std::vector<u32> filled_;
+  // The slots of the data tables that hold an entry of the lower or the upper half, and perhaps some that do no more:
+  // table number and index.
+  std::array<std::vector<u32>, 2> filled_;
   std::vector<u32> writers_;             // by RAM page: the write tables' slot of it, plus one; kManyWriters
   std::vector<u8> page_kind_;            // by RAM page: kTable, kCode
   std::vector<TablePage> table_pages_;   // by RAM page
