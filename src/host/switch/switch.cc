@@ -133,11 +133,12 @@ Result<void> Switch::run(int stop_fd) {
     if (!*waited) continue;
     if ((waits[0].revents | waits[1].revents) & POLLIN) break;
     POLLUX_CHECK(!(waits[0].revents | waits[1].revents), "nobody else closes the switch's own descriptors");
-    router_->handle(waits);
     if (waits[2].revents) accept_clients();
     for (std::size_t i = 0; i < ports.size(); ++i) {
       if (const short events = waits[kFixed + i].revents) serve(ports[i], events);
     }
+    // After the clients: what they sent may be what the router waits for to send something itself (an ARP answer).
+    router_->handle(waits);
   }
   stopping_.drain();
   return {};
