@@ -3,7 +3,7 @@
 //   guest rax rcx rdx rbx rbp rsi rdi r8 r9 r10 r12 r13   the same host register
 //   guest rsp                                             host r11
 //   guest r11 r14 r15                                     in x86::State, in memory
-//   host rsp                                              the Frame: state, tables and the stack of slow paths
+//   host rsp                                              the Frame: state, tables and the stack of exits
 //   host r14, r15                                         scratch
 //   guest xmm0-15                                         the same host register
 //
