@@ -9,8 +9,6 @@ namespace pollux::test::engine {
 
 namespace {
 
-constexpr cpu::translate::Translator::Patience kImpatient{.wanted = 0, .entered = 2};
-
 memory::CodeRegion code_region() {
   const auto code = host::map_code_memory(2 << 20);
   POLLUX_CHECK(code, "no memory for translated code");
@@ -23,11 +21,11 @@ Maker maker(const std::string& name) {
   if (name == "interpret") return cpu::interpret::make_interpreter;
   if (name == "check") return checker(translator(), nullptr);
   return [](memory::GuestMemory& memory, cpu::Bus& bus) {
-    return std::make_unique<cpu::translate::Translator>(memory, bus, code_region(), kImpatient);
+    return std::make_unique<cpu::translate::Translator>(memory, bus, code_region(), cpu::translate::kImpatient);
   };
 }
 
-cpu::check::MakeSubject translator() { return cpu::check::translator_subject(code_region(), kImpatient); }
+cpu::check::MakeSubject translator() { return cpu::check::translator_subject(code_region(), cpu::translate::kImpatient); }
 
 Maker checker(const cpu::check::MakeSubject& subject, const cpu::check::OnDifference& on_difference) {
   return [=](memory::GuestMemory& memory, cpu::Bus& bus) {

@@ -36,7 +36,7 @@ Guest::Guest(Engine engine) : memory_(memory::heap_region(1 << 20)) {
     const auto code = host::map_code_memory(1 << 20);  // little, so that it is flushed often
     POLLUX_CHECK(code, "no memory for translated code");
     auto translator = std::make_unique<cpu::translate::Translator>(
-        memory_, bus_, *code, cpu::translate::Translator::Patience{.wanted = 0, .entered = 2});
+        memory_, bus_, *code, cpu::translate::kImpatient);
     translator_ = translator.get();
     cpu_ = std::move(translator);
   } else {

@@ -26,8 +26,6 @@ memory::CodeRegion code_region(u64 bytes) {
   return *code;
 }
 
-constexpr cpu::translate::Translator::Patience kImpatient{.wanted = 0, .entered = 2};
-
 constexpr u16 kCode64 = 0xa09b, kDataSegment = 0xc093, kDpl3 = 0x60;
 
 }  // namespace
@@ -35,12 +33,12 @@ constexpr u16 kCode64 = 0xa09b, kDataSegment = 0xc093, kDpl3 = 0x60;
 Machine::Machine(Engine engine, u64 code_bytes) : memory_(memory::heap_region(kMemoryBytes)) {
   if (engine == Engine::kInterpret) cpu_ = cpu::interpret::make_interpreter(memory_, *this);
   if (engine == Engine::kTranslate) {
-    auto translator = std::make_unique<cpu::translate::Translator>(memory_, bus(), code_region(code_bytes), kImpatient);
+    auto translator = std::make_unique<cpu::translate::Translator>(memory_, bus(), code_region(code_bytes), cpu::translate::kImpatient);
     translator_ = translator.get();
     cpu_ = std::move(translator);
   }
   if (engine == Engine::kCheck) {
-    const auto translator = cpu::check::translator_subject(code_region(code_bytes), kImpatient);
+    const auto translator = cpu::check::translator_subject(code_region(code_bytes), cpu::translate::kImpatient);
     cpu_ = std::make_unique<cpu::check::Checker>(memory_, bus(), translator, nullptr);
   }
   build();

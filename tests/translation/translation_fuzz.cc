@@ -32,7 +32,7 @@ class Subject {
     if (translate) {
       const auto code = host::map_code_memory(kCodeBytes);
       POLLUX_CHECK(code, "no memory for translated code");
-      cpu_ = std::make_unique<Translator>(memory_, bus_, *code, Translator::Patience{.wanted = 0, .entered = 2});
+      cpu_ = std::make_unique<Translator>(memory_, bus_, *code, kImpatient);
     } else {
       cpu_ = interpret::make_interpreter(memory_, bus_);
     }

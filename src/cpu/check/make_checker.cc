@@ -7,7 +7,7 @@ namespace {
 class TranslatorSubject final : public Subject {
  public:
   TranslatorSubject(memory::GuestMemory& memory, Bus& bus, const memory::CodeRegion& region,
-                    translate::Translator::Patience patience)
+                    translate::Patience patience)
       : translator_(memory, bus, region, patience) {}
   Cpu& cpu() override { return translator_; }
   const char* name() const override { return "translator"; }
@@ -19,7 +19,7 @@ class TranslatorSubject final : public Subject {
 
 }  // namespace
 
-MakeSubject translator_subject(memory::CodeRegion region, translate::Translator::Patience patience) {
+MakeSubject translator_subject(memory::CodeRegion region, translate::Patience patience) {
   return [region, patience](memory::GuestMemory& memory, Bus& bus) {
     return std::make_unique<TranslatorSubject>(memory, bus, region, patience);
   };

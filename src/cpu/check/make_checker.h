@@ -10,7 +10,7 @@
 namespace pollux::cpu::check {
 
 // region: for the translator's code, at least 1 MiB.
-MakeSubject translator_subject(memory::CodeRegion region, translate::Translator::Patience patience = {});
+MakeSubject translator_subject(memory::CodeRegion region, translate::Patience patience = {});
 
 std::unique_ptr<Cpu> make_checker(memory::GuestMemory& memory, Bus& bus, memory::CodeRegion region,
                                   OnDifference on_difference);

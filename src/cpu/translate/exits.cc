@@ -83,16 +83,15 @@ const u8* Translator::missed(const Exit& exit, const u8* record) {
   const u64 linear = exit.detail & kOtherContext ? frame_.jumps[frame_.scratch / sizeof(JumpEntry)].linear
                                                  : frame_.address;
   const mmu::Mmu& mmu = interpreter_.mmu();
-  const u64 revoked = mmu.revocations(), drops = drops_;
+  const u64 revoked = mmu.revocations();
   const bool near = x86::is_canonical(linear) && linear >> 63 == frame_.page >> 63;  // the context is that of this half
   // Looking sets accessed bits, which must wait for the call's push.
   const bool may_look = near && (!(exit.detail & kBeforePush) ||
-                                 mmu.finds_unchanged(linear, mmu::Access::kFetch,
-                                                     interpret::Interpreter::view_of(interpreter_.cpl())));
+                                 mmu.finds_unchanged(linear, mmu::Access::kFetch, fetch_view()));
   interpret::Advance how = interpret::Advance::kOneInstruction;
   const bool found = may_look && find(linear, how);
   // A call may hold the address of a stack that it may no longer write to.
-  if (found && drops == drops_ && revoked == mmu.revocations() && context(frame_.page) == frame_.context) return record + exit.to;
+  if (found && revoked == mmu.revocations() && trace_holds()) return record + exit.to;
   settle(exit);
   return interpret_one();
 }
@@ -101,13 +100,11 @@ const u8* Translator::lent(const Exit& exit, const u8* record) {
   settle(exit);
   ++counters_.lent_instructions;
   const interpret::Instruction& lent = cache_.lent(u32(exit.to));
-  const u64 drops = drops_;
   const u64 behind = interpreter_.s().rip + lent.length;
   reason_ = interpreter_.execute(lent, until_);
   if (reason_ != StopReason::kPosition) return nullptr;
-  // The trace goes on where everything that it relies on is as it was.
   const bool goes_on = exit.detail == kGoesOn && interpreter_.s().rip == behind && !interpreter_.wants_turn() &&
-                       drops == drops_ && context(frame_.page) == frame_.context;
+                       trace_holds();
   const u64 at = position().value;
   if (!goes_on || until_ - at <= kMargin) return next_code();
   const i64 counted = exit.give_back - 1;
@@ -118,12 +115,10 @@ const u8* Translator::lent(const Exit& exit, const u8* record) {
 
 const u8* Translator::link(const Exit& exit, const u8* record) {
   settle(exit);
-  const u64 evictions = counters_.evictions;
-  const u64 rip = interpreter_.s().rip;
   interpret::Advance how = interpret::Advance::kOneInstruction;
-  const Translation* next = find(rip, how);
+  const Translation* next = find(interpreter_.s().rip, how);
   if (!next || !next->steps) return next_code();
-  if (evictions == counters_.evictions) {
+  if (trace_holds()) {
     u8* const displacement = const_cast<u8*>(record + exit.to) - cache_.executable();
     Assembler::link(displacement, (exit.detail == kHostFlags ? next->host_entry : next->memory_entry) - cache_.executable());
   }
@@ -137,9 +132,8 @@ const u8* Translator::hot(const Exit& exit) {
   Translation* const old = code ? cache_.find(code->physical.value, mode()) : nullptr;
   if (!old || !old->counts) return next_code();
   u8* const entry = const_cast<u8*>(old->memory_entry) - cache_.executable();
-  const u64 evictions = counters_.evictions;
   Translation& made = translate(*code, mode(), kLong, false);
-  if (evictions == counters_.evictions) {
+  if (trace_holds()) {
     // What is linked to the old one goes on in the new one.
     Assembler(entry, entry + kLeap).jump(made.memory_entry - cache_.executable());
     cache_.replace(*old);

@@ -40,15 +40,16 @@ Layout layout_of(const Frame& frame, interpret::Interpreter& cpu) {
 }  // namespace
 
 std::unique_ptr<Cpu> make_translator(memory::GuestMemory& memory, Bus& bus, memory::CodeRegion region) {
-  return std::make_unique<Translator>(memory, bus, std::move(region), Translator::Patience());
+  return std::make_unique<Translator>(memory, bus, std::move(region), Patience());
 }
 
 Translator::Translator(memory::GuestMemory& memory, Bus& bus, memory::CodeRegion region, Patience patience)
     : interpreter_(memory, bus, kDecodedBytes),
       layout_(layout_of(frame_, interpreter_)),
       cache_(std::move(region), [this](std::span<Translation* const> dropped) { forget_jumps(dropped); }),
+      thunks_(write_thunks(cache_.hot(), cache_.executable(), layout_)),
+      writer_(layout_, thunks_, interpreter_, cache_),
       patience_(patience) {
-  thunks_ = write_thunks(cache_.hot(), cache_.executable(), layout_);
   cache_.keep_so_far();
   frame_.serve = &Translator::serve;
   frame_.owner = this;
@@ -116,6 +117,7 @@ const u8* Translator::begin(const Translation& translation) {
   frame_.page = rip & ~memory::kPageMask;
   look_after_jumps();
   frame_.context = context(rip);
+  begun_drops_ = drops_;
   ++counters_.entered;
   return translation.memory_entry;
 }
@@ -155,7 +157,7 @@ Translation* Translator::find(u64 rip, interpret::Advance& how) {
     how = interpret::Advance::kOneBlock;
     return nullptr;
   }
-  Translation& found = known ? *known : translation(*code, mode());
+  Translation& found = known ? *known : translate(*code, mode(), kShort, true);
   remember_jump(rip, here, found);
   return &found;
 }
@@ -187,7 +189,12 @@ void Translator::forget_jumps(std::span<Translation* const> to) {
 
 Translation* Translator::find_separate(u64 rip) {
   const auto code = fetch(rip);
-  return code ? &translation(*code, mode() | kSeparateMode) : nullptr;
+  if (!code) return nullptr;
+  const u32 separate = mode() | kSeparateMode;
+  if (Translation* known = cache_.find(code->physical.value, separate)) return known;
+  Reach reach = kShort;
+  reach.group = false;
+  return &translate(*code, separate, reach, false);
 }
 
 bool Translator::is_cold(u64 physical) {
@@ -202,19 +209,10 @@ std::optional<mmu::Translation> Translator::fetch(u64 rip) {
   if (!x86::is_canonical(rip)) return std::nullopt;
   mmu::Translation t;
   x86::Fault fault;
-  const mmu::View view = interpret::Interpreter::view_of(interpreter_.cpl());
-  if (!interpreter_.mmu().translate(rip, mmu::Access::kFetch, view, t, fault) || !t.host) return std::nullopt;
+  if (!interpreter_.mmu().translate(rip, mmu::Access::kFetch, fetch_view(), t, fault) || !t.host) return std::nullopt;
   return t;
 }
 
-Translation& Translator::translation(const mmu::Translation& code, u32 mode) {
-  if (Translation* known = cache_.find(code.physical.value, mode)) return *known;
-  Reach reach = kShort;
-  reach.group = !(mode & kSeparateMode);
-  return translate(code, mode, reach, reach.group);
-}
-
-// counts: and becomes hot one day.
 Translation& Translator::translate(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts) {
   const u64 physical = code.physical.value;
   const u64 offset = physical & memory::kPageMask;
@@ -231,7 +229,7 @@ Translation& Translator::translate(const mmu::Translation& code, u32 mode, const
   made.counts = counts;
   std::optional<u16> heat;
   if (counts) frame_.heat[*(heat = next_heat_++)] = patience_.entered;
-  Writer(layout_, thunks_, interpreter_, cache_).write(trace_, heat, made);
+  writer_.write(trace_, heat, made);
   return made;
 }
 

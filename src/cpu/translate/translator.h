@@ -15,11 +15,11 @@
 #include "base/bytes.h"
 #include "cpu/cpu.h"
 #include "cpu/interpret/interpreter.h"
-#include "memory/code_region.h"
 #include "cpu/translate/frame.h"
 #include "cpu/translate/thunks.h"
 #include "cpu/translate/translation_cache.h"
 #include "cpu/translate/writer.h"
+#include "memory/code_region.h"
 
 namespace pollux::cpu::translate {
 
@@ -39,15 +39,16 @@ enum class Filled : u8 {
   kSeparate,   // the group's range crosses a page
 };
 
+// Code is interpreted before it is translated, and translated in short traces before they become long ones.
+struct Patience {
+  unsigned wanted = 8;   // times code is interpreted; at most 255
+  i32 entered = 2000;    // times a short trace is entered
+};
+inline constexpr Patience kImpatient{.wanted = 0, .entered = 2};  // for tests
+
 class Translator final : public Cpu, private mmu::CodeObserver {
  public:
-  // Code is interpreted before it is translated, and translated in short traces before they become long ones.
-  struct Patience {
-    unsigned wanted = 8;   // times code is interpreted; at most 255
-    i32 entered = 2000;    // times a short trace is entered
-  };
-
-  // region: at least 1 MiB. Tests have less patience.
+  // region: at least 1 MiB.
   Translator(memory::GuestMemory& memory, Bus& bus, memory::CodeRegion region, Patience patience);
 
   StopReason run(door::Position until) override;
@@ -82,10 +83,11 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   // nullptr: executing at rip faults, or is for the interpreter; how then says how far.
   Translation* find(u64 rip, interpret::Advance& how);
   Translation* find_separate(u64 rip);
+  mmu::View fetch_view() const { return interpret::Interpreter::view_of(interpreter_.cpl()); }
   std::optional<mmu::Translation> fetch(u64 rip);
   // Code is interpreted until it was wanted often enough.
   bool is_cold(u64 physical);
-  Translation& translation(const mmu::Translation& code, u32 mode);
+  // counts: how often it is entered, and becomes hot one day.
   Translation& translate(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts);
   void remember_jump(u64 rip, u64 context, Translation& to);
   void forget_jumps(std::span<Translation* const> to);
@@ -98,6 +100,8 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   const u8* link(const Exit& exit, const u8* record);
   const u8* hot(const Exit& exit);
   const u8* interpret_one();
+  // Whether what the running trace relies on is as it was when code was entered: itself, and what addresses mean.
+  bool trace_holds() const { return drops_ == begun_drops_ && context(frame_.page) == frame_.context; }
   // Makes the state that of the instruction boundary before the exit's instruction.
   void settle(const Exit& exit);
   Filled fill_table(u64 linear, u16 access);
@@ -114,13 +118,15 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   TranslationCache cache_;
   Trace trace_;            // that is being translated
   Thunks thunks_;
+  Writer writer_;
   const Patience patience_;
   std::array<u8, 1 << 16> wanted_{};  // times, by a hash of the physical address
   u64 until_ = 0;          // of the run
   bool stepping_ = false;  // in step()
   StopReason reason_ = StopReason::kPosition;
   i64 budget_ = 0;         // Frame::budget when the position was last settled
-  u64 drops_ = 0;          // pages of translations dropped
+  u64 drops_ = 0;          // times that translations were dropped
+  u64 begun_drops_ = 0;    // when code was entered
   u16 next_heat_ = 0;
   u64 jump_epoch_ = 0;     // of what contexts leave out
   Counters counters_;

@@ -4,6 +4,11 @@ namespace pollux::cpu::translate {
 
 void Writer::write(const Trace& trace, std::optional<u16> heat, Translation& out) {
   heat_ = heat;
+  view_ = unsigned(interpreter_.view());
+  repair_ = Repair::kNone;
+  flag_step_ = -1;
+  early_exits_.clear();
+  edges_.clear();
   a_ = hot_ = &cache_.hot();
   cold_ = &cache_.cold();
   const u64 room_hot = hot_->room(), room_cold = cold_->room();
@@ -35,7 +40,6 @@ void Writer::write(const Trace& trace, std::optional<u16> heat, Translation& out
 void Writer::entry() {
   index_ = 0;
   where_ = Where::kHost;
-  repair_ = Repair::kNone;
   out_->host_entry = a_->at();
   budget_repeats_ = !trace_->steps[0].needed_before;
   if (budget_repeats_) {
@@ -113,9 +117,8 @@ void Writer::write_stubs() {
   for (std::size_t n = 0; n < edges_.size(); ++n) edge(Edge(edges_[n]));
   for (const EarlyExit& e : early_exits_) {
     a_->link_here(e.from);
-    const u16 flags_from = e.flag_step < 0 ? Exit::kNone : trace_->steps[unsigned(e.flag_step)].offset;
     exit({.kind = e.kind, .give_back = u8(count() - e.step), .offset = trace_->steps[e.step].offset,
-          .flags_from = flags_from, .detail = e.detail}, e.back);
+          .flags_from = offset_of(e.flag_step), .detail = e.detail}, e.back);
   }
 }
 

@@ -28,7 +28,7 @@ namespace pollux::cpu::translate {
 class Writer {
  public:
   Writer(const Layout& layout, const Thunks& thunks, const interpret::Interpreter& interpreter, TranslationCache& cache)
-      : layout_(layout), thunks_(thunks), interpreter_(interpreter), cache_(cache), view_(unsigned(interpreter.view())) {}
+      : layout_(layout), thunks_(thunks), interpreter_(interpreter), cache_(cache) {}
 
   // Bytes that a trace needs at most, in each of the two.
   static constexpr u64 kRoom = 16 << 10;
@@ -76,6 +76,8 @@ class Writer {
   void restore_flags();
   void flags_before_clobber();       // keeps what the current step or a later one needs
   bool can_remake() const;           // the flags of flag_step_, at every exit until they are overwritten
+  // For the exit's record.
+  u16 offset_of(int flag_step) const { return flag_step < 0 ? Exit::kNone : trace_->steps[unsigned(flag_step)].offset; }
   int remade() const { return where_ == Where::kRemade ? flag_step_ : -1; }
   void early_exit(u8* from, ExitKind kind = ExitKind::kInterpret, u16 detail = 0, const u8* back = nullptr) {
     early_exits_.push_back({from, kind, index_, remade(), detail, back});
@@ -146,7 +148,7 @@ class Writer {
   const Thunks& thunks_;
   const interpret::Interpreter& interpreter_;
   TranslationCache& cache_;
-  unsigned view_;
+  unsigned view_ = 0;                // mmu::View
 
   Assembler* a_ = nullptr;           // where the next instruction goes
   Assembler* hot_ = nullptr;

@@ -190,8 +190,7 @@ void Writer::write_swap_gs() {
 
 void Writer::write_lent(u16 detail) {
   save_flags();
-  const u16 flags_from = remade() < 0 ? Exit::kNone : trace_->steps[unsigned(remade())].offset;
-  exit({.kind = ExitKind::kLent, .give_back = u8(count() - index_), .offset = step().offset, .flags_from = flags_from,
+  exit({.kind = ExitKind::kLent, .give_back = u8(count() - index_), .offset = step().offset, .flags_from = offset_of(remade()),
         .detail = detail, .to = i32(cache_.add_lent(interpreter_.lend(step().d, *step().row)))});
   where_ = Where::kMemory;
   repair_ = Repair::kNone;
