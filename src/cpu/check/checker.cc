@@ -103,13 +103,11 @@ std::vector<WordDifference> Checker::memory_differences() {
   std::vector<WordDifference> all;
   const auto compare = [&](memory::PhysAddr page, const PageBytes& subject) {
     const std::byte* reference = memory_.host_page(page);
-    if (std::memcmp(subject.data(), reference, subject.size()) == 0) return;
-    for (u64 at = 0; at < subject.size(); at += 8) {
-      WordDifference word{page + at};
-      std::memcpy(&word.subject, &subject[at], 8);
-      std::memcpy(&word.reference, reference + at, 8);
-      if (word.subject != word.reference) all.push_back(word);
-    }
+    compare_pages(subject.data(), reference, [&](u64 at) {
+      WordDifference& word = all.emplace_back(page + at);
+      std::memcpy(&word.subject, &subject[at], kWord);
+      std::memcpy(&word.reference, reference + at, kWord);
+    });
   };
   for (const WrittenPage& page : written_) compare(page.at, *page.after);
   for (const WrittenPage& page : rewritten_) {

@@ -10,11 +10,11 @@ using memory::PhysAddr;
 
 namespace {
 
-constexpr u64 kWord = 8, kLine = 64;
+constexpr u64 kLine = 64;
 
-// Calls different(offset) for each word that differs.
-template <class F>
-void compare_pages(const std::byte* a, const std::byte* b, F different) {
+}  // namespace
+
+void compare_pages(const std::byte* a, const std::byte* b, const std::function<void(u64)>& different) {
   for (u64 line = 0; line < kPageSize; line += kLine) {
     if (std::memcmp(a + line, b + line, kLine) == 0) continue;
     for (u64 at = line; at < line + kLine; at += kWord) {
@@ -22,8 +22,6 @@ void compare_pages(const std::byte* a, const std::byte* b, F different) {
     }
   }
 }
-
-}  // namespace
 
 PageJournal::PageJournal(memory::GuestMemory& memory)
     : memory_(memory), observer_(memory.add_observer(this)), run_of_(memory.pages()) {

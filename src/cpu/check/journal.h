@@ -11,6 +11,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -18,6 +19,10 @@
 #include "memory/guest_memory.h"
 
 namespace pollux::cpu::check {
+
+inline constexpr u64 kWord = 8;
+// Calls different(offset) for each word of two pages that differs.
+void compare_pages(const std::byte* a, const std::byte* b, const std::function<void(u64)>& different);
 
 using PageBytes = std::array<std::byte, memory::kPageSize>;
 

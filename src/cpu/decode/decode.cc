@@ -1,8 +1,8 @@
 #include "cpu/decode/decode.h"
 
-#include <Zydis/Decoder.h>
 #include <Zydis/Register.h>
 
+#include "cpu/decode/zydis_decoder.h"
 #include "x86/state.h"
 
 namespace pollux::cpu::decode {
@@ -10,12 +10,9 @@ namespace pollux::cpu::decode {
 namespace {
 
 struct Decoders {
-  ZydisDecoder by_size[3];
+  ZydisDecoder by_size[3] = {zydis_decoder(CodeSize::k16), zydis_decoder(CodeSize::k32), zydis_decoder(CodeSize::k64)};
 
   Decoders() {
-    ZydisDecoderInit(&by_size[0], ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16);
-    ZydisDecoderInit(&by_size[1], ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
-    ZydisDecoderInit(&by_size[2], ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     for (ZydisDecoder& d : by_size) {
       // Not in the processor model: these encodings then mean what they meant on older processors.
       for (const ZydisDecoderMode mode : {ZYDIS_DECODER_MODE_MPX, ZYDIS_DECODER_MODE_CET, ZYDIS_DECODER_MODE_LZCNT,

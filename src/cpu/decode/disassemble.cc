@@ -1,27 +1,18 @@
 #include "cpu/decode/disassemble.h"
 
-#include <Zydis/Decoder.h>
 #include <Zydis/Formatter.h>
 #include <Zydis/Utils.h>
 
 #include <algorithm>
 #include <cstdio>
 
+#include "cpu/decode/zydis_decoder.h"
+
 namespace pollux::cpu::decode {
 
 namespace {
 
 constexpr u64 kShortJump = 2048;  // beyond it lies other code
-
-ZydisDecoder decoder_for(CodeSize code_size) {
-  ZydisDecoder decoder;
-  switch (code_size) {
-    case CodeSize::k16: ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16); break;
-    case CodeSize::k32: ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32); break;
-    case CodeSize::k64: ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64); break;
-  }
-  return decoder;
-}
 
 std::string line_of(const Disassembled& d, ByteSpan bytes, u64 address) {
   std::string hex;
@@ -37,7 +28,7 @@ std::string line_of(const Disassembled& d, ByteSpan bytes, u64 address) {
 }  // namespace
 
 Disassembled disassemble(CodeSize code_size, ByteSpan bytes, u64 address) {
-  const ZydisDecoder decoder = decoder_for(code_size);
+  const ZydisDecoder decoder = zydis_decoder(code_size);
   ZydisDecodedInstruction z;
   ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
   Disassembled d;

@@ -160,7 +160,6 @@ Block* Interpreter::build(u64 linear, u64 physical, std::byte* host) {
       ended = true;
     }
     Instruction& i = instructions[block.count++];
-    if (status != decode::DecodeStatus::kOk) row = nullptr;
     if (row && d.lock && !(row->traits & kLockable)) row = nullptr;
     if (!row) {
       i = Instruction();

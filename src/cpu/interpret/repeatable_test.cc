@@ -124,12 +124,17 @@ TEST(Repeatable, ARepeatedStoreIsCheckedForAlignmentWhateverTheTlbKnows) {
   }
 }
 
-TEST(CodeOutsideRam, IsOnesAndNoDeviceHearsOfIt) {
-  TestMachine m;
+// Its handler of invalid opcodes halts.
+void halt_on_invalid_opcodes(TestMachine& m) {
   m.long_mode();
   m.tss(0xa000);
   m.gate64(6, 0x3000);
   m.bytes(0x3000, {0xf4});
+}
+
+TEST(CodeOutsideRam, IsOnesAndNoDeviceHearsOfIt) {
+  TestMachine m;
+  halt_on_invalid_opcodes(m);
   m.bus.mmio = {{0x30000000, 0x90}};
   m.code({0xb8, 0, 0, 0, 0x30, 0xff, 0xe0});  // mov eax, 0x30000000; jmp rax
   EXPECT_EQ(m.run(100), StopReason::kHalted);
@@ -139,10 +144,7 @@ TEST(CodeOutsideRam, IsOnesAndNoDeviceHearsOfIt) {
 
 TEST(CodeOutsideRam, EndsAnInstructionThatBeginsInRamWithOnes) {
   TestMachine m;
-  m.long_mode();
-  m.tss(0xa000);
-  m.gate64(6, 0x3000);
-  m.bytes(0x3000, {0xf4});
+  halt_on_invalid_opcodes(m);
   m.code({0xb8, 5, 0}, (4 << 20) - 3);  // mov eax, 0xffff0005, of which RAM has three bytes
   EXPECT_EQ(m.run(100), StopReason::kHalted);
   EXPECT_EQ(m.state().gpr[x86::kRax], 0xffff0005u);
