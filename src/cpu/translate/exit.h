@@ -19,12 +19,20 @@ enum class ExitKind : u8 {
 // kAccess: what Exit::detail says beside the size in bytes.
 inline constexpr u16 kSizeMask = 0x1ff, kWriteAccess = 1 << 9, kAlignedAccess = 1 << 10, kGroupAccess = 1 << 11;
 inline constexpr unsigned kViewShift = 12;
+inline constexpr u16 access_detail(unsigned size, bool write, bool aligned, bool group, unsigned view) {
+  return u16(size | (write ? kWriteAccess : 0) | (aligned ? kAlignedAccess : 0) | (group ? kGroupAccess : 0) |
+             view << kViewShift);
+}
 // kMissed: the linear address agreed, the context did not; the jump is a call, whose push may yet fault.
 inline constexpr u16 kOtherContext = 1, kBeforePush = 2;
 // kLent: the trace goes on behind the instruction.
 inline constexpr u16 kGoesOn = 1;
 // kLink: the jump leaves the guest's flags in the host's.
 inline constexpr u16 kHostFlags = 1;
+
+// Exit::give_back of a thunk's record: the code that called the thunk says it, and offset and flags_from, in the
+// operand of a NOP behind the call.
+inline constexpr u8 kSaidByCaller = 0xff;
 
 // Bytes at a short trace's memory_entry that become a jump to the long one.
 inline constexpr unsigned kLeap = 5;
@@ -33,13 +41,26 @@ struct Exit {
   static constexpr u16 kNone = 0xffff;
 
   ExitKind kind = ExitKind::kInterpret;
-  u8 give_back = 0;         // instructions that the trace counted and has not executed
-  u16 offset = 0;           // from the start of the page
-  u16 flags_from = kNone;   // offset of the instruction that makes the flags again; kNone: they are in memory
+  u8 give_back = 0;        // instructions that the trace counted and has not executed
+  u16 offset = 0;          // from the start of the page
+  u16 flags_from = kNone;  // offset of the instruction that makes the flags again; kNone: they are in memory
   u16 detail = 0;
-  i32 to = 0;               // from the record: kAccess, kMissed: where code goes on; kLink: the displacement.
-                            // kLent: the number of the instruction
+  i32 to = 0;  // from the record: kAccess, kMissed: where code goes on; kLink: the displacement.
+               // or 0: the jump's code takes the record's place, and the call's before it.
+               // kLent: the number of the instruction
 };
 static_assert(sizeof(Exit) == 12);
+
+// What a caller says.
+struct CallerWord {
+  static constexpr unsigned kMostBack = 31;
+  static constexpr u32 kNoFlags = (1 << 13) - 1;
+
+  u32 give_back : 5;
+  u32 offset : 13;
+  u32 flags_from : 13;  // kNoFlags: Exit::kNone
+  u32 group : 1;        // kGroupAccess
+};
+static_assert(sizeof(CallerWord) == 4);
 
 }  // namespace pollux::cpu::translate

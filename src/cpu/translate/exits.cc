@@ -3,10 +3,41 @@
 
 namespace pollux::cpu::translate {
 
+namespace {
+
+Exit said_by(const u8* caller, Exit exit) {
+  constexpr unsigned kNopBytes = 3;  // before its operand
+  CallerWord word;
+  std::memcpy(&word, caller + kNopBytes, sizeof word);
+  exit.give_back = word.give_back;
+  exit.offset = word.offset;
+  exit.flags_from = word.flags_from == CallerWord::kNoFlags ? Exit::kNone : u16(word.flags_from);
+  if (word.group) exit.detail |= kGroupAccess;
+  return exit;
+}
+
+constexpr unsigned kCall = 5;  // before a record, bytes
+
+// Over a call and its record. No flag changes.
+void write_link(u8* at, u8 give_back, const u8* entry) {
+  Assembler a(at, at + kCall + sizeof(Exit));
+  if (give_back) {
+    const Address budget{kFrameReg, i32(offsetof(Frame, budget))};
+    a.load(kAddressReg, budget);
+    a.lea(kAddressReg, {kAddressReg, give_back});
+    a.store(budget, kAddressReg);
+  }
+  a.jump(entry);
+  POLLUX_CHECK(a.at() <= at + kCall + sizeof(Exit), "a link is no longer than what it replaces");
+}
+
+}  // namespace
+
 const u8* Translator::serve(Frame* frame, const Exit* exit) {
   Translator& self = *frame->owner;
   const u8* const record = reinterpret_cast<const u8*>(exit);
-  const Exit kept = *exit;  // serving it may fill this part of the code region again
+  Exit kept = *exit;  // serving it may fill this part of the code region again
+  if (kept.give_back == kSaidByCaller) kept = said_by(frame->caller, kept);
   switch (kept.kind) {
     case ExitKind::kAccess: return self.access(kept, record);
     case ExitKind::kMissed: return self.missed(kept, record);
@@ -80,14 +111,14 @@ Filled Translator::fill_table(u64 linear, u16 access) {
 
 // Code looked at the jump entry that kScratch points to.
 const u8* Translator::missed(const Exit& exit, const u8* record) {
-  const u64 linear = exit.detail & kOtherContext ? frame_.jumps[frame_.scratch / sizeof(JumpEntry)].linear
-                                                 : frame_.address;
+  const u64 linear =
+      exit.detail & kOtherContext ? frame_.jumps[frame_.scratch / sizeof(JumpEntry)].linear : frame_.address;
   const mmu::Mmu& mmu = interpreter_.mmu();
   const u64 revoked = mmu.revocations();
   const bool near = x86::is_canonical(linear) && linear >> 63 == frame_.page >> 63;  // the context is that of this half
   // Looking sets accessed bits, which must wait for the call's push.
-  const bool may_look = near && (!(exit.detail & kBeforePush) ||
-                                 mmu.finds_unchanged(linear, mmu::Access::kFetch, fetch_view()));
+  const bool may_look =
+      near && (!(exit.detail & kBeforePush) || mmu.finds_unchanged(linear, mmu::Access::kFetch, fetch_view()));
   interpret::Advance how = interpret::Advance::kOneInstruction;
   const bool found = may_look && find(linear, how);
   // A call may hold the address of a stack that it may no longer write to.
@@ -103,8 +134,8 @@ const u8* Translator::lent(const Exit& exit, const u8* record) {
   const u64 behind = interpreter_.s().rip + lent.length;
   reason_ = interpreter_.execute(lent, until_);
   if (reason_ != StopReason::kPosition) return nullptr;
-  const bool goes_on = exit.detail == kGoesOn && interpreter_.s().rip == behind && !interpreter_.wants_turn() &&
-                       trace_holds();
+  const bool goes_on =
+      exit.detail == kGoesOn && interpreter_.s().rip == behind && !interpreter_.wants_turn() && trace_holds();
   const u64 at = position().value;
   if (!goes_on || until_ - at <= kMargin) return next_code();
   const i64 counted = exit.give_back - 1;
@@ -119,8 +150,13 @@ const u8* Translator::link(const Exit& exit, const u8* record) {
   const Translation* next = find(interpreter_.s().rip, how);
   if (!next || !next->steps) return next_code();
   if (trace_holds()) {
-    u8* const displacement = const_cast<u8*>(record + exit.to) - cache_.executable();
-    Assembler::link(displacement, (exit.detail == kHostFlags ? next->host_entry : next->memory_entry) - cache_.executable());
+    const u8* const entry = (exit.detail == kHostFlags ? next->host_entry : next->memory_entry) - cache_.executable();
+    u8* const place = const_cast<u8*>(record) - cache_.executable();
+    if (exit.to) {
+      Assembler::link(place + exit.to, entry);
+    } else {
+      write_link(place - kCall, exit.give_back, entry);
+    }
   }
   return begin(*next);
 }

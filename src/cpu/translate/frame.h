@@ -29,14 +29,15 @@ class Translator;
 inline constexpr unsigned kHeats = 1 << 16;
 
 struct alignas(64) Frame {
-  i64 budget = 0;      // instructions that may begin before the end of the run, less kMargin
-  u64 page = 0;        // linear address of the page that the running trace is in
-  u64 context = 0;     // of jumps
-  u64 target = 0;      // of a jump that is being made
+  i64 budget = 0;   // instructions that may begin before the end of the run, less kMargin
+  u64 page = 0;     // linear address of the page that the running trace is in
+  u64 context = 0;  // of jumps
+  u64 target = 0;   // of a jump that is being made
   const u8* code = nullptr;
-  u64 value = 0;       // an operand in transit
+  u64 value = 0;                      // an operand in transit
+  const u8* caller = nullptr;         // of a thunk, while the translator serves the thunk's exit
   std::array<u64, kGroups> groups{};  // host addresses of ranges (access_plan.h)
-  u64 address = 0;     // kAddressReg and kScratch, while the translator serves an exit
+  u64 address = 0;                    // kAddressReg and kScratch, while the translator serves an exit
   u64 scratch = 0;
   const u8* next = nullptr;  // code that goes on
   u64 host_rsp = 0;
@@ -44,14 +45,14 @@ struct alignas(64) Frame {
   const u8* (*serve)(Frame*, const Exit*) = nullptr;
   Translator* owner = nullptr;
   std::array<JumpEntry, kJumpEntries> jumps{};
-  std::array<i32, kHeats> heat{};    // how often a short trace may still run; shared when there are many
+  std::array<i32, kHeats> heat{};  // how often a short trace may still run; shared when there are many
 };
 
 // Distances from the frame.
 struct Layout {
   i32 gpr = 0, xmm = 0, rflags = 0, fs_base = 0, gs_base = 0, kernel_gs_base = 0;
-  i32 attention = 0;    // Interpreter's
-  i32 arithmetic = 0;   // Interpreter's arithmetic flags: where guest flags are when they are not in the host's
+  i32 attention = 0;   // Interpreter's
+  i32 arithmetic = 0;  // Interpreter's arithmetic flags: where guest flags are when they are not in the host's
   i32 tables[mmu::kViews][2] = {};
 };
 

@@ -1,5 +1,7 @@
 #include "cpu/translate/thunks.h"
 
+#include "cpu/translate/sequences.h"
+
 namespace pollux::cpu::translate {
 
 namespace {
@@ -8,6 +10,7 @@ namespace {
 constexpr Reg kFirstArgument = 7, kSecondArgument = 6;
 constexpr std::array<Reg, 6> kPreserved = {3, 5, 12, 13, 14, 15};
 
+constexpr u8 kRet = 0xc3;
 constexpr Opcode kPush{.code = 0x50}, kPop{.code = 0x58};
 constexpr Opcode kLoadXmm{.code = 0x28, .map = 1}, kStoreXmm{.code = 0x29, .map = 1};  // movaps
 
@@ -21,8 +24,79 @@ void registers(Assembler& a, const Layout& layout, bool load, i32 below) {
   for (unsigned n = 0; n < 16; ++n) {
     if (kHostOf[n] == kInMemory) continue;
     const Address guest{kFrameReg, layout.gpr + below + i32(n) * 8};
-    if (load) a.load(kHostOf[n], guest); else a.store(guest, kHostOf[n]);
+    if (load)
+      a.load(kHostOf[n], guest);
+    else
+      a.store(guest, kHostOf[n]);
   }
+}
+
+constexpr i32 kReturnAddress = 8;  // below the frame, in what is called
+
+// Behind a miss: has the translator serve it. The return address waits in the frame, so that records are always found
+// in the same place. Returns the place of Exit::to, for link_record().
+u8* leave(Assembler& a, const Thunks& t, ExitKind kind, u16 detail) {
+  a.op({.code = 0x8f}, 0, Address{kFrameReg, i32(offsetof(Frame, caller))});  // pop
+  a.call(t.out);
+  u8* const record = a.at();
+  a.write(Exit{.kind = kind, .give_back = kSaidByCaller, .detail = detail});
+  return record;
+}
+
+void link_record(u8* record, const u8* to) {
+  const i32 distance = i32(to - record);
+  std::memcpy(record + offsetof(Exit, to), &distance, sizeof distance);
+}
+
+void push_caller(Assembler& a) { a.op({.code = 0xff}, 6, Address{kFrameReg, i32(offsetof(Frame, caller))}); }
+
+const u8* write_look_up(Assembler& a, const Thunks& t, const Layout& layout, unsigned view, bool write, unsigned size,
+                        bool aligned) {
+  const u8* const begin = a.at();
+  u8* const miss = Sequences(a, layout, kReturnAddress).look_up(layout.tables[view][write], size, aligned);
+  a.byte(kRet);
+  a.link_here(miss);
+  u8* const record = leave(a, t, ExitKind::kAccess, access_detail(size, write, aligned, false, view));
+  link_record(record, a.at());
+  push_caller(a);
+  a.jump(begin);
+  return begin;
+}
+
+const u8* write_find_jump(Assembler& a, const Thunks& t, const Layout& layout, u16 detail) {
+  const u8* const begin = a.at();
+  const std::array<u8*, 2> misses = Sequences(a, layout, kReturnAddress).find_jump();
+  a.byte(kRet);
+  const u8* const resume = a.at();
+  push_caller(a);
+  a.byte(kRet);
+  for (const u16 other : {u16(0), kOtherContext}) {
+    a.link_here(misses[other ? 1 : 0]);
+    link_record(leave(a, t, ExitKind::kMissed, detail | other), resume);
+  }
+  return begin;
+}
+
+void write_called(Assembler& a, const Layout& layout, Thunks& t) {
+  for (unsigned view = 0; view < mmu::kViews; ++view) {
+    for (const bool write : {false, true}) {
+      for (unsigned n = 0; n < Thunks::kSizes; ++n) {
+        t.look_up[view][write][n] = write_look_up(a, t, layout, view, write, 1u << n, false);
+      }
+      t.look_up_aligned[view][write] = write_look_up(a, t, layout, view, write, 16, true);
+    }
+  }
+  t.find_jump = {write_find_jump(a, t, layout, 0), write_find_jump(a, t, layout, kBeforePush)};
+  t.keep_jump = a.at();
+  Sequences(a, layout, kReturnAddress).keep_jump();
+  a.byte(kRet);
+  t.save_flags = a.at();
+  Sequences(a, layout, kReturnAddress).save_flags(Repair::kNone);
+  a.byte(kRet);
+  t.take_jump = a.at();
+  Sequences(a, layout, 0).take_jump();
+  t.take_kept_jump = a.at();
+  Sequences(a, layout, 0).take_kept_jump();
 }
 
 }  // namespace
@@ -43,8 +117,9 @@ Thunks write_thunks(Assembler& a, i64 executable, const Layout& layout) {
   a.load(kScratch, at(kFrameReg, offsetof(Frame, scratch)));
   a.jump(at(kFrameReg, offsetof(Frame, next)));
 
+  t.out_with_flags = a.at();
+  Sequences(a, layout, kReturnAddress).save_flags(Repair::kNone);
   t.out = a.at();
-  constexpr i32 kReturnAddress = 8;  // pushed below the frame
   registers(a, layout, false, kReturnAddress);
   a.load(kSecondArgument, at(kRspReg, 0));
   a.lea(kFirstArgument, at(kRspReg, kReturnAddress));
@@ -59,7 +134,8 @@ Thunks write_thunks(Assembler& a, i64 executable, const Layout& layout) {
   a.link_here(ended);
   a.op_short(kPop, kFirstArgument);
   for (auto r = kPreserved.rbegin(); r != kPreserved.rend(); ++r) a.op_short(kPop, *r);
-  a.byte(0xc3);
+  a.byte(kRet);
+  write_called(a, layout, t);
   return t;
 }
 

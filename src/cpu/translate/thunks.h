@@ -1,5 +1,9 @@
-// The code around translations: into them, and from them to the translator and back.
+// The code around translations: into them, from them to the translator and back, and what short traces call instead of
+// containing it.
 #pragma once
+
+#include <array>
+#include <bit>
 
 #include "cpu/translate/assembler.h"
 #include "cpu/translate/frame.h"
@@ -9,9 +13,30 @@ namespace pollux::cpu::translate {
 struct Thunks {
   // Runs code until an exit ends the run. An executable address, like code.
   void (*enter)(Frame*, const u8* code) = nullptr;
-  // Called, with a record behind the call. Written to as the code region is. The guest's registers go to the state and
-  // come back from there; the flags are not kept.
+
+  // All others are written to as the code region is.
+
+  // Called, with a record behind the call. The guest's registers go to the state and come back from there; the flags
+  // are not kept.
   const u8* out = nullptr;
+  // The same, but the guest's flags are in the host's and go to memory.
+  const u8* out_with_flags = nullptr;
+
+  // Sequences (sequences.h) that are called, with a CallerWord behind the call; what is not found is the translator's.
+  // For sizes up to a power of two.
+  static constexpr unsigned kSizes = std::bit_width(kMaxSpan);
+  static unsigned size_class(unsigned size) { return unsigned(std::bit_width(size - 1)); }
+  using LookUps = std::array<std::array<std::array<const u8*, kSizes>, 2>, mmu::kViews>;  // [view][is a write][class]
+  LookUps look_up{};
+  std::array<std::array<const u8*, 2>, mmu::kViews> look_up_aligned{};  // of 16 bytes
+  std::array<const u8*, 2> find_jump{};                                 // [a push follows]
+
+  // Called.
+  const u8* keep_jump = nullptr;
+  const u8* save_flags = nullptr;
+  // Jumped to.
+  const u8* take_jump = nullptr;
+  const u8* take_kept_jump = nullptr;
 };
 
 Thunks write_thunks(Assembler& a, i64 executable, const Layout& layout);

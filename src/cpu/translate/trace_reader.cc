@@ -5,6 +5,7 @@
 #include "cpu/interpret/mode.h"
 #include "cpu/translate/registers.h"
 #include "memory/address.h"
+#include "x86/state.h"
 
 namespace pollux::cpu::translate {
 
@@ -21,9 +22,8 @@ bool in_low_registers(const decode::Operand& o) { return o.number >= 16 || kHost
 bool writable_registers(const Decoded& d) {
   const auto end = d.operands.begin() + d.operand_count;
   if (std::none_of(d.operands.begin(), end, is_high_byte)) return true;
-  return std::all_of(d.operands.begin(), end, [](const decode::Operand& o) {
-    return o.kind != OperandKind::kGpr || in_low_registers(o);
-  });
+  return std::all_of(d.operands.begin(), end,
+                     [](const decode::Operand& o) { return o.kind != OperandKind::kGpr || in_low_registers(o); });
 }
 
 bool plain_operands(const Decoded& d) {
@@ -57,11 +57,13 @@ Action vector_action(const Decoded& d, const interpret::Binding& row, u32 mode) 
     case ZYDIS_MNEMONIC_MOVDQ2Q:
     case ZYDIS_MNEMONIC_MOVQ2DQ:
     case ZYDIS_MNEMONIC_CVTPI2PS:  // makes the x87 registers MMX ones, also with an operand in memory
-    case ZYDIS_MNEMONIC_CVTPI2PD:
-      return Action::kInterpret;
-    default:
-      return Action::kSame;
+    case ZYDIS_MNEMONIC_CVTPI2PD: return Action::kInterpret;
+    default: return Action::kSame;
   }
+}
+
+Action shift_action(const Decoded& d) {
+  return (d.immediate & (d.operand_size == 8 ? 63 : 31)) > 1 ? Action::kShift : Action::kSame;
 }
 
 Action integer_action(const Decoded& d, bool supervisor) {
@@ -76,8 +78,7 @@ Action integer_action(const Decoded& d, bool supervisor) {
     case ZYDIS_MNEMONIC_PREFETCHT1:
     case ZYDIS_MNEMONIC_PREFETCHT2:
     case ZYDIS_MNEMONIC_PREFETCHW:
-    case ZYDIS_MNEMONIC_PREFETCH:
-      return Action::kNothing;
+    case ZYDIS_MNEMONIC_PREFETCH: return Action::kNothing;
 
     case ZYDIS_MNEMONIC_ADD:
     case ZYDIS_MNEMONIC_OR:
@@ -145,11 +146,9 @@ Action integer_action(const Decoded& d, bool supervisor) {
     case ZYDIS_MNEMONIC_SETO:
     case ZYDIS_MNEMONIC_SETP:
     case ZYDIS_MNEMONIC_SETS:
-    case ZYDIS_MNEMONIC_SETZ:
-      return Action::kSame;
+    case ZYDIS_MNEMONIC_SETZ: return Action::kSame;
 
-    case ZYDIS_MNEMONIC_BSWAP:
-      return d.operand_size >= 4 ? Action::kSame : Action::kInterpret;
+    case ZYDIS_MNEMONIC_BSWAP: return d.operand_size >= 4 ? Action::kSame : Action::kInterpret;
     case ZYDIS_MNEMONIC_BT:
     case ZYDIS_MNEMONIC_BTS:
     case ZYDIS_MNEMONIC_BTR:
@@ -158,8 +157,7 @@ Action integer_action(const Decoded& d, bool supervisor) {
       if (!d.has_memory || d.operands[1].kind != OperandKind::kGpr) return Action::kSame;
       return d.operand_size >= 4 && d.address_size == 8 ? Action::kBitString : Action::kInterpret;
     case ZYDIS_MNEMONIC_BSF:
-    case ZYDIS_MNEMONIC_BSR:
-      return d.operand_size >= 4 ? Action::kScan : Action::kInterpret;
+    case ZYDIS_MNEMONIC_BSR: return d.operand_size >= 4 ? Action::kScan : Action::kInterpret;
     case ZYDIS_MNEMONIC_CMPXCHG:
       // AH beside memory changes places with AL, which is what it compares with.
       return d.has_memory && is_high_byte(d.operands[1]) ? Action::kInterpret : Action::kSame;
@@ -171,38 +169,32 @@ Action integer_action(const Decoded& d, bool supervisor) {
     case ZYDIS_MNEMONIC_SAR:
     case ZYDIS_MNEMONIC_ROL:
     case ZYDIS_MNEMONIC_ROR:
+      if (d.encoding.immediate_bytes) return shift_action(d);
       if (!counts_by_cl(d)) return Action::kSame;
-      return d.has_memory || is_high_byte(d.operands[0]) ? Action::kInterpret : Action::kShiftByCl;
+      return d.has_memory || d.operands[0].number == x86::kRcx || is_high_byte(d.operands[0]) ? Action::kInterpret
+                                                                                              : Action::kShiftByCl;
     case ZYDIS_MNEMONIC_RCL:
     case ZYDIS_MNEMONIC_RCR:
       return d.encoding.map == 0 && (d.opcode == 0xd0 || d.opcode == 0xd1) ? Action::kSame : Action::kInterpret;
     case ZYDIS_MNEMONIC_SHLD:
     case ZYDIS_MNEMONIC_SHRD:
-      return d.encoding.immediate_bytes && d.operand_size >= 4 ? Action::kSame : Action::kInterpret;
+      return d.encoding.immediate_bytes && d.operand_size >= 4 && !d.has_memory ? Action::kDoubleShift
+                                                                                : Action::kInterpret;
     case ZYDIS_MNEMONIC_DIV:
-    case ZYDIS_MNEMONIC_IDIV:
-      return d.operand_size >= 4 ? Action::kDivide : Action::kInterpret;
-    case ZYDIS_MNEMONIC_LEA:
-      return Action::kLea;
+    case ZYDIS_MNEMONIC_IDIV: return d.operand_size >= 4 ? Action::kDivide : Action::kInterpret;
+    case ZYDIS_MNEMONIC_LEA: return Action::kLea;
     case ZYDIS_MNEMONIC_CLD:
-    case ZYDIS_MNEMONIC_STD:
-      return Action::kSystemFlag;
-    case ZYDIS_MNEMONIC_CLI:
-      return supervisor ? Action::kSystemFlag : Action::kInterpret;
-    case ZYDIS_MNEMONIC_STI:
-      return supervisor ? Action::kSti : Action::kInterpret;
-    case ZYDIS_MNEMONIC_SWAPGS:
-      return supervisor ? Action::kSwapGs : Action::kInterpret;
-    case ZYDIS_MNEMONIC_PUSHFQ:
-      return Action::kPushFlags;
+    case ZYDIS_MNEMONIC_STD: return Action::kSystemFlag;
+    case ZYDIS_MNEMONIC_CLI: return supervisor ? Action::kSystemFlag : Action::kInterpret;
+    case ZYDIS_MNEMONIC_STI: return supervisor ? Action::kSti : Action::kInterpret;
+    case ZYDIS_MNEMONIC_SWAPGS: return supervisor ? Action::kSwapGs : Action::kInterpret;
+    case ZYDIS_MNEMONIC_PUSHFQ: return Action::kPushFlags;
     case ZYDIS_MNEMONIC_PUSH:
       return wide_stack && d.operands[0].kind != OperandKind::kSegment ? Action::kPush : Action::kInterpret;
     case ZYDIS_MNEMONIC_POP:
       return wide_stack && d.operands[0].kind == OperandKind::kGpr ? Action::kPop : Action::kInterpret;
-    case ZYDIS_MNEMONIC_LEAVE:
-      return wide_stack ? Action::kLeave : Action::kInterpret;
-    default:
-      return Action::kInterpret;
+    case ZYDIS_MNEMONIC_LEAVE: return wide_stack ? Action::kLeave : Action::kInterpret;
+    default: return Action::kInterpret;
   }
 }
 
@@ -215,8 +207,8 @@ Action branch_action(const Decoded& d) {
     case ZYDIS_MNEMONIC_RET: return Action::kReturn;
     default: break;
   }
-  const bool conditional = (d.encoding.map == 0 && (d.opcode & 0xf0) == 0x70) ||
-                           (d.encoding.map == 1 && (d.opcode & 0xf0) == 0x80);
+  const bool conditional =
+      (d.encoding.map == 0 && (d.opcode & 0xf0) == 0x70) || (d.encoding.map == 1 && (d.opcode & 0xf0) == 0x80);
   return conditional ? Action::kBranch : Action::kInterpret;
 }
 
@@ -251,12 +243,10 @@ bool wants_alignment(const Decoded& d) {
     case ZYDIS_MNEMONIC_PCMPESTRI:
     case ZYDIS_MNEMONIC_PCMPESTRM:
     case ZYDIS_MNEMONIC_PCMPISTRI:
-    case ZYDIS_MNEMONIC_PCMPISTRM:
-      return false;
+    case ZYDIS_MNEMONIC_PCMPISTRM: return false;
     default:
-      return std::any_of(d.operands.begin(), d.operands.begin() + d.operand_count, [](const decode::Operand& o) {
-        return o.kind == OperandKind::kMemory && o.bits == 128;
-      });
+      return std::any_of(d.operands.begin(), d.operands.begin() + d.operand_count,
+                         [](const decode::Operand& o) { return o.kind == OperandKind::kMemory && o.bits == 128; });
   }
 }
 
@@ -281,20 +271,17 @@ bool may_exit(const Step& step) {
     case Action::kNothing:
     case Action::kLea:
     case Action::kFollowed:
-    case Action::kSwapGs:
-      return false;
+    case Action::kSwapGs: return false;
     case Action::kSame:
+    case Action::kShift:
     case Action::kShiftByCl:
+    case Action::kDoubleShift:
     case Action::kScan:
-    case Action::kExchange:
-      return step.d.has_memory && looks_up(step.operand);
-    case Action::kPush:
-      return looks_up(step.stack) || (step.d.has_memory && looks_up(step.operand));
+    case Action::kExchange: return step.d.has_memory && looks_up(step.operand);
+    case Action::kPush: return looks_up(step.stack) || (step.d.has_memory && looks_up(step.operand));
     case Action::kPop:
-    case Action::kLeave:
-      return looks_up(step.stack);
-    default:
-      return true;
+    case Action::kLeave: return looks_up(step.stack);
+    default: return true;
   }
 }
 
@@ -326,7 +313,8 @@ bool goes_on(Trace& trace, Step& step, u16 start, const Reach& reach) {
 
 }  // namespace
 
-void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset, u32 mode, const Reach& reach, Trace& trace) {
+void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset, u32 mode, const Reach& reach,
+                Trace& trace) {
   trace.steps.clear();
   trace.turns = 0;
   trace.interpret = false;

@@ -23,39 +23,41 @@ enum class Action : u8 {
   kNothing,    // no effect here: NOP, fences, prefetches
   kSame,       // the same instruction with other registers
   kLea,
+  kShift,  // by a number that is not one
   kShiftByCl,
-  kScan,       // BSF, BSR
-  kExchange,   // XCHG with memory
+  kDoubleShift,  // SHLD, SHRD
+  kScan,         // BSF, BSR
+  kExchange,     // XCHG with memory
   kDivide,
-  kBitString,  // BT, BTS, BTR, BTC with memory and a register
-  kSystemFlag, // CLD, STD, CLI
+  kBitString,   // BT, BTS, BTR, BTC with memory and a register
+  kSystemFlag,  // CLD, STD, CLI
   kSti,
   kSwapGs,
-  kFollowed,   // JMP to the step that comes next
+  kFollowed,  // JMP to the step that comes next
   kPush,
   kPushFlags,
   kPop,
   kLeave,
-  kLent,       // the interpreter executes it, and the trace goes on
-  kBranch,     // Jcc
-  kJump,       // JMP, direct
-  kCall,       // direct
+  kLent,    // the interpreter executes it, and the trace goes on
+  kBranch,  // Jcc
+  kJump,    // JMP, direct
+  kCall,    // direct
   kReturn,
   kJumpIndirect,
   kCallIndirect,
-  kLentLast,   // the interpreter executes it, and the trace ends
+  kLentLast,  // the interpreter executes it, and the trace ends
 };
 
 struct Step {
   decode::Decoded d;
   const interpret::Binding* row = nullptr;
   FlagEffect flags;
-  u16 offset = 0;        // in the page
+  u16 offset = 0;  // in the page
   Action action = Action::kInterpret;
   bool needed_before = false;  // the flags as they are before it: by a later instruction, or by a possible exit
   bool needed_after = false;
-  bool loops = false;          // kBranch: when taken, goes on with the step that comes next
-  Access operand, stack;       // of memory
+  bool loops = false;     // kBranch: when taken, goes on with the step that comes next
+  Access operand, stack;  // of memory
   u16 end() const { return u16(offset + d.length); }
 };
 
@@ -64,21 +66,23 @@ inline constexpr u32 kViewShiftInMode = 8;
 // How far a trace may go.
 struct Reach {
   unsigned steps = 0;
-  unsigned turns = 1;   // of a loop at its beginning
-  bool group = true;    // accesses share look-ups
+  unsigned turns = 1;    // of a loop at its beginning
+  bool group = true;     // accesses share look-ups
+  bool compact = false;  // written with few bytes
 };
 
 struct Trace {
   static constexpr unsigned kMaxSteps = 64;
   std::vector<Step> steps;
-  u16 end = 0;            // offset of what follows the last step; the page's size when that is in the next page
-  unsigned turns = 0;     // of the loop at its beginning, that it went on with
-  bool interpret = false; // what follows is for the interpreter
+  u16 end = 0;             // offset of what follows the last step; the page's size when that is in the next page
+  unsigned turns = 0;      // of the loop at its beginning, that it went on with
+  bool interpret = false;  // what follows is for the interpreter
 };
 
 // mode: cpu/interpret/mode.h, and the view from kViewShiftInMode on. page: the whole page's bytes. reach: at most
 // kMaxSteps. trace: becomes what was read; its room is used again.
-void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset, u32 mode, const Reach& reach, Trace& trace);
+void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset, u32 mode, const Reach& reach,
+                Trace& trace);
 
 // Whether the writer may look at guest memory for it, or leave the trace before it has retired.
 bool may_exit(const Step& step);

@@ -86,7 +86,8 @@ StopReason Translator::step(door::Position until, ByteSpan& code) {
   return reason_;
 }
 
-// What looking for translated code or for memory has set in page tables is for the next instruction, so a step includes it.
+// What looking for translated code or for memory has set in page tables is for the next instruction, so a step includes
+// it.
 const u8* Translator::end_step() {
   reason_ = interpreter_.advance(position().value + 1, interpret::Advance::kAll);
   return nullptr;
@@ -123,7 +124,8 @@ const u8* Translator::begin(const Translation& translation) {
 }
 
 bool Translator::may_translate() const {
-  return interpreter_.code64() && !interpreter_.checks_alignment() && (interpreter_.cpl() == 0 || interpreter_.cpl() == 3);
+  return interpreter_.code64() && !interpreter_.checks_alignment() &&
+         (interpreter_.cpl() == 0 || interpreter_.cpl() == 3);
 }
 
 u32 Translator::mode() const { return interpreter_.mode_bits() | u32(interpreter_.view()) << kViewShiftInMode; }
@@ -229,7 +231,7 @@ Translation& Translator::translate(const mmu::Translation& code, u32 mode, const
   made.counts = counts;
   std::optional<u16> heat;
   if (counts) frame_.heat[*(heat = next_heat_++)] = patience_.entered;
-  writer_.write(trace_, heat, made);
+  writer_.write(trace_, reach.compact, heat, made);
   return made;
 }
 

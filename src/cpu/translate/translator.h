@@ -5,8 +5,8 @@
 //
 // How it runs: run() looks up the translation at rip (jump entries, then physical address and mode) or makes one, and
 // enters it. Translated code goes on from trace to trace by itself. Where it cannot, it calls serve() with a record
-// (exit.h): the translator fills a table, lets the interpreter execute an instruction, finds or makes a translation, and
-// answers with the code that goes on. Positions are exact because each trace counts its instructions against
+// (exit.h): the translator fills a table, lets the interpreter execute an instruction, finds or makes a translation,
+// and answers with the code that goes on. Positions are exact because each trace counts its instructions against
 // Frame::budget before it executes them.
 #pragma once
 
@@ -24,7 +24,7 @@
 namespace pollux::cpu::translate {
 
 struct Counters {
-  u64 entered = 0;          // times translated code was entered
+  u64 entered = 0;  // times translated code was entered
   u64 translated_instructions = 0;
   u64 lent_instructions = 0;
   u64 interpreted_steps = 0;
@@ -41,8 +41,8 @@ enum class Filled : u8 {
 
 // Code is interpreted before it is translated, and translated in short traces before they become long ones.
 struct Patience {
-  unsigned wanted = 8;   // times code is interpreted; at most 255
-  i32 entered = 2000;    // times a short trace is entered
+  unsigned wanted = 8;  // times code is interpreted; at most 255
+  i32 entered = 2000;   // times a short trace is entered
 };
 inline constexpr Patience kImpatient{.wanted = 0, .entered = 2};  // for tests
 
@@ -52,8 +52,8 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   Translator(memory::GuestMemory& memory, Bus& bus, memory::CodeRegion region, Patience patience);
 
   StopReason run(door::Position until) override;
-  // For who looks closely: like run(), but returns kPosition behind the first translation and one more instruction, or behind
-  // one position. code: the translation, up to somewhere behind its end; empty: none was entered.
+  // For who looks closely: like run(), but returns kPosition behind the first translation and one more instruction, or
+  // behind one position. code: the translation, up to somewhere behind its end; empty: none was entered.
   StopReason step(door::Position until, ByteSpan& code);
   door::Position position() const override { return interpreter_.position(); }
   void set_position(door::Position position) override { interpreter_.set_position(position); }
@@ -67,12 +67,13 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   const Counters& counters() const { return counters_; }
 
  private:
-  static constexpr Reach kShort{.steps = 24, .turns = 1}, kLong{.steps = Trace::kMaxSteps, .turns = 8};
-  static constexpr u64 kDecodedBytes = u64{16} << 20;  // seldom needed again
+  static constexpr Reach kShort{.steps = 24, .turns = 1, .compact = true}, kLong{.steps = Trace::kMaxSteps, .turns = 8};
+  static_assert(kShort.steps <= CallerWord::kMostBack);
+  static constexpr u64 kDecodedBytes = u64{16} << 20;    // seldom needed again
   static constexpr u64 kMargin = Trace::kMaxSteps + 16;  // may pass between two looks at the budget
 
   // translator.cc. These return code to go on with; nullptr: the run ends, for reason_.
-  const u8* next_code();           // interprets until there is some
+  const u8* next_code();  // interprets until there is some
   const u8* begin(const Translation& translation);
   const u8* end_step();
   bool may_translate() const;
@@ -116,19 +117,19 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   interpret::Interpreter interpreter_;
   Layout layout_;
   TranslationCache cache_;
-  Trace trace_;            // that is being translated
+  Trace trace_;  // that is being translated
   Thunks thunks_;
   Writer writer_;
   const Patience patience_;
   std::array<u8, 1 << 16> wanted_{};  // times, by a hash of the physical address
-  u64 until_ = 0;          // of the run
-  bool stepping_ = false;  // in step()
+  u64 until_ = 0;                     // of the run
+  bool stepping_ = false;             // in step()
   StopReason reason_ = StopReason::kPosition;
-  i64 budget_ = 0;         // Frame::budget when the position was last settled
-  u64 drops_ = 0;          // times that translations were dropped
-  u64 begun_drops_ = 0;    // when code was entered
+  i64 budget_ = 0;       // Frame::budget when the position was last settled
+  u64 drops_ = 0;        // times that translations were dropped
+  u64 begun_drops_ = 0;  // when code was entered
   u16 next_heat_ = 0;
-  u64 jump_epoch_ = 0;     // of what contexts leave out
+  u64 jump_epoch_ = 0;  // of what contexts leave out
   Counters counters_;
 };
 

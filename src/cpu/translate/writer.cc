@@ -2,7 +2,8 @@
 
 namespace pollux::cpu::translate {
 
-void Writer::write(const Trace& trace, std::optional<u16> heat, Translation& out) {
+void Writer::write(const Trace& trace, bool compact, std::optional<u16> heat, Translation& out) {
+  compact_ = compact;
   heat_ = heat;
   view_ = unsigned(interpreter_.view());
   repair_ = Repair::kNone;
@@ -72,7 +73,9 @@ void Writer::write_step(unsigned index) {
     case Action::kNothing: break;
     case Action::kSame: write_same(); break;
     case Action::kLea: write_lea(); break;
+    case Action::kShift: write_shift(); break;
     case Action::kShiftByCl: write_shift_by_cl(); break;
+    case Action::kDoubleShift: write_double_shift(); break;
     case Action::kScan: write_scan(); break;
     case Action::kExchange: write_exchange(); break;
     case Action::kDivide: write_divide(); break;
@@ -106,9 +109,9 @@ void Writer::write_stubs() {
   if (budget_repeats_) {
     // The flags are gone, but the next instruction makes new ones and needs nothing else.
     where_ = Where::kNowhere;
+    repeating_ = true;
     write_step(budget_step_);
-    where_ = Where::kHost;
-    repair_ = step().flags.repair;
+    repeating_ = false;
     save_flags();
     exit({.kind = ExitKind::kBudget, .give_back = u8(count() - budget_step_ - 1), .offset = step().end()});
   } else {
@@ -117,23 +120,46 @@ void Writer::write_stubs() {
   for (std::size_t n = 0; n < edges_.size(); ++n) edge(Edge(edges_[n]));
   for (const EarlyExit& e : early_exits_) {
     a_->link_here(e.from);
-    exit({.kind = e.kind, .give_back = u8(count() - e.step), .offset = trace_->steps[e.step].offset,
-          .flags_from = offset_of(e.flag_step), .detail = e.detail}, e.back);
+    exit({.kind = e.kind,
+          .give_back = u8(count() - e.step),
+          .offset = trace_->steps[e.step].offset,
+          .flags_from = offset_of(e.flag_step),
+          .detail = e.detail},
+         e.back);
   }
 }
 
-void Writer::exit(Exit e, const u8* to) {
-  a_->call(thunks_.out);
+void Writer::exit(Exit e, const u8* to, const u8* thunk) {
+  a_->call(thunk);
   if (to) e.to = i32(to - a_->at());
   a_->write(e);
 }
 
+void Writer::call_and_say(const u8* thunk, CallerWord word) {
+  a_->call(thunk);
+  a_->byte(0x0f), a_->byte(0x1f), a_->byte(0x80);  // nop [rax + word]
+  a_->write(word);
+}
+
+CallerWord Writer::caller_word(bool group) const {
+  return {.give_back = count() - index_,
+          .offset = step().offset,
+          .flags_from = offset_of(remade()) & CallerWord::kNoFlags,
+          .group = group};
+}
+
 void Writer::load_guest(Reg to, unsigned number) {
-  if (kHostOf[number] == kInMemory) a_->load(to, guest(number)); else a_->mov(to, kHostOf[number]);
+  if (kHostOf[number] == kInMemory)
+    a_->load(to, guest(number));
+  else
+    a_->mov(to, kHostOf[number]);
 }
 
 void Writer::store_guest(unsigned number, Reg from) {
-  if (kHostOf[number] == kInMemory) a_->store(guest(number), from); else a_->mov(kHostOf[number], from);
+  if (kHostOf[number] == kInMemory)
+    a_->store(guest(number), from);
+  else
+    a_->mov(kHostOf[number], from);
 }
 
 }  // namespace pollux::cpu::translate

@@ -9,7 +9,7 @@
 //     flags; an early exit gives back what was not executed.
 //  4. kAddressReg and kScratch hold nothing from one instruction to the next.
 // One file for each family: writer_flags, writer_memory, writer_same (instructions that stay the same),
-// writer_special, writer_stack, writer_branch.
+// writer_shift, writer_special, writer_stack, writer_branch.
 #pragma once
 
 #include <array>
@@ -19,6 +19,7 @@
 #include "cpu/translate/assembler.h"
 #include "cpu/translate/exit.h"
 #include "cpu/translate/frame.h"
+#include "cpu/translate/sequences.h"
 #include "cpu/translate/thunks.h"
 #include "cpu/translate/trace_reader.h"
 #include "cpu/translate/translation_cache.h"
@@ -33,23 +34,24 @@ class Writer {
   // Bytes that a trace needs at most, in each of the two.
   static constexpr u64 kRoom = 16 << 10;
 
-  // Writes what usually runs to the cache's hot code, what seldom does to the cold. heat: where the trace counts how often
-  // it is entered. Fills the entries of out.
-  void write(const Trace& trace, std::optional<u16> heat, Translation& out);
+  // Writes what usually runs to the cache's hot code, what seldom does to the cold. compact: calls thunks for what
+  // takes many bytes; of a trace of at most CallerWord::kMostBack steps. heat: where the trace counts how often it is
+  // entered. Fills the entries of out.
+  void write(const Trace& trace, bool compact, std::optional<u16> heat, Translation& out);
 
  private:
   // kRemade: nowhere, but an exit can make them again from registers (flag_step_).
   enum class Where : u8 { kHost, kMemory, kBoth, kNowhere, kRemade };
 
-  struct EarlyExit {     // at a step
-    u8* from;            // the jump to it
+  struct EarlyExit {  // at a step
+    u8* from;         // the jump to it
     ExitKind kind;
     unsigned step;
-    int flag_step;       // makes the flags again; -1: they are in memory, or not needed
+    int flag_step;  // makes the flags again; -1: they are in memory, or not needed
     u16 detail;
-    const u8* back;      // where code goes on; nullptr: nowhere
+    const u8* back;  // where code goes on; nullptr: nowhere
   };
-  struct Edge {          // a side exit
+  struct Edge {  // a side exit
     u8* from;
     unsigned step;
     i64 target;
@@ -62,20 +64,24 @@ class Writer {
   void count_entry();
   void write_step(unsigned index);
   void write_stubs();
-  void exit(Exit e, const u8* to = nullptr);
+  void exit(Exit e, const u8* to = nullptr) { exit(e, to, thunks_.out); }
+  void exit(Exit e, const u8* to, const u8* thunk);
+  void call_and_say(const u8* thunk, CallerWord word);
+  CallerWord caller_word(bool group = false) const;  // of the step
+  Sequences pieces() { return {*a_, layout_, 0}; }
   const Step& step() const { return trace_->steps[index_]; }
   unsigned count() const { return unsigned(trace_->steps.size()); }
   static Address frame(u64 offset) { return {kFrameReg, i32(offset)}; }
   Address guest(unsigned number) const { return {kFrameReg, layout_.gpr + i32(number) * 8}; }
-  void load_guest(Reg to, unsigned number);   // whole
+  void load_guest(Reg to, unsigned number);  // whole
   void store_guest(unsigned number, Reg from);
 
   // writer_flags.cc
-  void take_flags(Repair repair);    // the host's, repaired, to ax
-  void save_flags();                 // makes memory have them, if anything has
+  void save_flags();  // makes memory have them, if anything has
   void restore_flags();
-  void flags_before_clobber();       // keeps what the current step or a later one needs
-  bool can_remake() const;           // the flags of flag_step_, at every exit until they are overwritten
+  void flags_before_clobber();  // keeps what the current step or a later one needs
+  bool needed_after() const { return repeating_ || step().needed_after; }
+  bool can_remake() const;  // the flags of flag_step_, at every exit until they are overwritten
   // For the exit's record.
   u16 offset_of(int flag_step) const { return flag_step < 0 ? Exit::kNone : trace_->steps[unsigned(flag_step)].offset; }
   int remade() const { return where_ == Where::kRemade ? flag_step_ : -1; }
@@ -91,22 +97,26 @@ class Writer {
 
   // writer_memory.cc
   void effective_address(const decode::Decoded& d, Reg to, i32 extra, bool narrow);  // narrow: of 32 bits
-  void linear_address(const decode::Decoded& d, i32 extra);  // to kAddressReg
-  void add_segment_base(const decode::Decoded& d);           // to kAddressReg
+  void linear_address(const decode::Decoded& d, i32 extra);                          // to kAddressReg
+  void add_segment_base(const decode::Decoded& d);                                   // to kAddressReg
   void look_up(const Access& access, unsigned size, bool write);  // kAddressReg: linear, becomes host
-  void operand_address();            // operand_ becomes the host's name of the step's memory operand
+  void operand_address();  // operand_ becomes the host's name of the step's memory operand
   Address stack_address(Reg base, i32 displacement, bool write);  // of the step's stack access
   void check_alignment(const Access& access);
 
   // writer_same.cc
   void write_same();
   static Opcode opcode_of(const decode::Decoded& d);
-  void same_instruction(Opcode o);
-  bool write_with_cell(Opcode o);
+  void same_instruction(Opcode o, const decode::Decoded& d);
+  bool write_with_cell(Opcode o, const decode::Decoded& d);
+
+  // writer_shift.cc
+  void write_shift();
+  void write_shift_by_cl();
+  void write_double_shift();
 
   // writer_special.cc
   void write_lea();
-  void write_shift_by_cl();
   void write_scan();
   void write_exchange();
   void write_divide();
@@ -121,7 +131,7 @@ class Writer {
   void write_push_flags();
   void write_pop();
   void write_leave();
-  void push_return();                // the address behind the step
+  void push_return();  // the address behind the step
 
   // writer_branch.cc
   void write_branch();
@@ -132,14 +142,11 @@ class Writer {
   void write_call_indirect();
   void write_end();
   void edge(const Edge& edge);
-  void go_to(i64 target, unsigned step);       // from behind step, with the flags as where_ says
-  void load_target(i64 offset);                // kAddressReg = page + offset
+  // From behind step, with the flags as where_ says. jump: that leads here; nullptr: none yet.
+  void go_to(i64 target, unsigned step, u8* jump = nullptr);
+  void load_target(i64 offset);  // kAddressReg = page + offset
   void load_operand_target();
-  // kAddressReg: linear; then kScratch: the jump entry's place. Returns the jumps of a miss: another address, another
-  // context.
-  std::array<u8*, 2> find_jump();
-  void find_jump_or_exit(u16 detail = 0);      // the same; what cannot be found is for the interpreter
-  void load_jump_page();
+  void find_jump_or_exit(u16 detail = 0);  // what cannot be found is for the interpreter
   void take_jump();
   void keep_jump();
   void take_kept_jump();
@@ -148,22 +155,24 @@ class Writer {
   const Thunks& thunks_;
   const interpret::Interpreter& interpreter_;
   TranslationCache& cache_;
-  unsigned view_ = 0;                // mmu::View
+  unsigned view_ = 0;  // mmu::View
 
-  Assembler* a_ = nullptr;           // where the next instruction goes
+  Assembler* a_ = nullptr;  // where the next instruction goes
   Assembler* hot_ = nullptr;
   Assembler* cold_ = nullptr;
   const Trace* trace_ = nullptr;
   Translation* out_ = nullptr;
+  bool compact_ = false;
   unsigned index_ = 0;
   Where where_ = Where::kHost;
   Repair repair_ = Repair::kNone;
   std::optional<u16> heat_;
   u8* hot_jump_ = nullptr;
   u8* budget_jump_ = nullptr;
-  unsigned budget_step_ = 0;       // the trace stops before this one, after repeating what is before it
+  unsigned budget_step_ = 0;  // the trace stops before this one, after repeating what is before it
   bool budget_repeats_ = false;
-  int flag_step_ = -1;             // that made the flags, when where_ is kHost
+  bool repeating_ = false;  // the step before the trace stops, which needs its flags
+  int flag_step_ = -1;      // that made the flags, when where_ is kHost
   Address operand_{kAddressReg};
   std::vector<EarlyExit> early_exits_;
   std::vector<Edge> edges_;

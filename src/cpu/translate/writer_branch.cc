@@ -6,9 +6,6 @@
 namespace pollux::cpu::translate {
 
 namespace {
-// A member of the jump entry that kScratch points to.
-Address found_jump(u64 member) { return {kFrameReg, i32(offsetof(Frame, jumps) + member), kScratch}; }
-
 bool in_page(i64 target) { return target >= 0 && target < i64(memory::kPageSize); }
 }  // namespace
 
@@ -25,40 +22,36 @@ void Writer::edge(const Edge& e) {
   where_ = e.where;
   repair_ = e.repair;
   index_ = e.step;
-  const unsigned rest = count() - e.step - 1;
-  const bool plain = in_page(e.target) && rest == 0 && repair_ == Repair::kNone && where_ != Where::kNowhere;
-  if (plain) {  // the branch itself can be linked
-    a_->link_here(e.from);
-    const bool host_flags = where_ == Where::kHost;
-    save_flags();
-    exit({.kind = ExitKind::kLink, .offset = u16(e.target), .detail = host_flags ? kHostFlags : u16{0}}, e.from);
-    return;
-  }
   a_->link_here(e.from);
-  go_to(e.target, e.step);
+  go_to(e.target, e.step, e.from);
 }
 
-void Writer::go_to(i64 target, unsigned from) {
+void Writer::go_to(i64 target, unsigned from, u8* jump) {
   const unsigned rest = count() - from - 1;
-  if (repair_ != Repair::kNone || !in_page(target)) save_flags();
   if (!in_page(target)) {
+    save_flags();
     load_target(target);
     find_jump_or_exit();
     if (rest) a_->arithmetic(0, frame(offsetof(Frame, budget)), i32(rest));
     take_jump();
     return;
   }
-  if (rest) {
-    a_->load(kAddressReg, frame(offsetof(Frame, budget)));
-    a_->lea(kAddressReg, {kAddressReg, i32(rest)});
-    a_->store(frame(offsetof(Frame, budget)), kAddressReg);
+  // The translator links the jump when it is taken for the first time; where something comes before the jump, it writes
+  // code over the record.
+  Assembler* const here = a_;
+  if (!jump) {
+    jump = a_->jump();
+    a_ = cold_;
+    a_->link_here(jump);
   }
-  u8* const jump = a_->jump();
-  Assembler* const here = std::exchange(a_, cold_);
-  a_->link_here(jump);
+  const bool before = rest || repair_ != Repair::kNone;
+  if (repair_ != Repair::kNone) save_flags();
   const bool host_flags = where_ == Where::kHost;
-  save_flags();
-  exit({.kind = ExitKind::kLink, .offset = u16(target), .detail = host_flags ? kHostFlags : u16{0}}, jump);
+  exit({.kind = ExitKind::kLink,
+        .give_back = u8(rest),
+        .offset = u16(target),
+        .detail = host_flags ? kHostFlags : u16{0}},
+       before ? nullptr : jump, host_flags ? thunks_.out_with_flags : thunks_.out);
   a_ = here;
 }
 
@@ -67,49 +60,32 @@ void Writer::load_target(i64 offset) {
   a_->lea(kAddressReg, {kAddressReg, i32(offset)});
 }
 
-std::array<u8*, 2> Writer::find_jump() {
-  static_assert(sizeof(JumpEntry) == 32);
-  a_->mov32(kScratch, kAddressReg);
-  a_->shift(5, kScratch, 15, false);
-  a_->op({.code = 0x33}, kScratch, kAddressReg);
-  a_->arithmetic(4, kScratch, kJumpEntries - 1, false);
-  a_->shift(4, kScratch, 5, false);
-  a_->op({.code = 0x3b, .wide = true}, kAddressReg, found_jump(offsetof(JumpEntry, linear)));
-  u8* const other_address = a_->jump_if(kNz);
-  a_->load(kAddressReg, frame(offsetof(Frame, context)));
-  a_->op({.code = 0x3b, .wide = true}, kAddressReg, found_jump(offsetof(JumpEntry, context)));
-  return {other_address, a_->jump_if(kNz)};
-}
-
 void Writer::find_jump_or_exit(u16 detail) {
-  const std::array<u8*, 2> misses = find_jump();
+  if (compact_) return call_and_say(thunks_.find_jump[detail == kBeforePush], caller_word());
+  const std::array<u8*, 2> misses = pieces().find_jump();
   early_exit(misses[0], ExitKind::kMissed, detail, a_->at());
   early_exit(misses[1], ExitKind::kMissed, detail | kOtherContext, a_->at());
 }
 
-void Writer::load_jump_page() {
-  a_->load(kAddressReg, found_jump(offsetof(JumpEntry, linear)));
-  a_->arithmetic(4, kAddressReg, -i32(memory::kPageSize));
-}
-
 void Writer::take_jump() {
-  load_jump_page();
-  a_->store(frame(offsetof(Frame, page)), kAddressReg);
-  a_->jump(found_jump(offsetof(JumpEntry, code)));
+  if (compact_)
+    a_->jump(thunks_.take_jump);
+  else
+    pieces().take_jump();
 }
 
-// A call looks up its stack between finding the jump and taking it.
 void Writer::keep_jump() {
-  load_jump_page();
-  a_->store(frame(offsetof(Frame, target)), kAddressReg);
-  a_->load(kAddressReg, found_jump(offsetof(JumpEntry, code)));
-  a_->store(frame(offsetof(Frame, code)), kAddressReg);
+  if (compact_)
+    a_->call(thunks_.keep_jump);
+  else
+    pieces().keep_jump();
 }
 
 void Writer::take_kept_jump() {
-  a_->load(kAddressReg, frame(offsetof(Frame, target)));
-  a_->store(frame(offsetof(Frame, page)), kAddressReg);
-  a_->jump(frame(offsetof(Frame, code)));
+  if (compact_)
+    a_->jump(thunks_.take_kept_jump);
+  else
+    pieces().take_kept_jump();
 }
 
 void Writer::write_jump() { go_to(branch_target(step()), index_); }
@@ -123,7 +99,10 @@ void Writer::write_call() {
     keep_jump();
   }
   push_return();
-  if (in_page(target)) go_to(target, index_); else take_kept_jump();
+  if (in_page(target))
+    go_to(target, index_);
+  else
+    take_kept_jump();
 }
 
 void Writer::write_return() {
@@ -175,7 +154,12 @@ void Writer::write_end() {
     // What cannot be found is looked for behind the trace: its last instruction has retired.
     save_flags();
     load_target(trace_->end);
-    const std::array<u8*, 2> misses = find_jump();
+    if (compact_) {
+      call_and_say(thunks_.find_jump[0], {.offset = trace_->end, .flags_from = CallerWord::kNoFlags});
+      take_jump();
+      return;
+    }
+    const std::array<u8*, 2> misses = pieces().find_jump();
     const u8* const back = a_->at();
     take_jump();
     a_ = cold_;

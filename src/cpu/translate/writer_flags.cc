@@ -4,31 +4,12 @@
 
 namespace pollux::cpu::translate {
 
-// ax becomes what memory holds of the flags: LAHF's byte above, OF below (interpret/host_flags.h).
-void Writer::take_flags(Repair repair) {
-  if (repair != Repair::kCarryOnly) a_->byte(0x9f);                               // lahf
-  if (repair != Repair::kZeroOnly) a_->op({.code = 0x90, .map = 1}, 0, kRaxReg);  // seto al
-  switch (repair) {
-    case Repair::kNone: break;
-    case Repair::kClearAf: a_->byte(0x80), a_->byte(0xe4), a_->byte(0xef); break;  // and ah, ~AF
-    case Repair::kCarryOnly:
-      a_->byte(0x88), a_->byte(0xc4);                  // mov ah, al: CF equals OF
-      a_->byte(0x80), a_->byte(0xcc), a_->byte(0x02);  // or ah, 2
-      break;
-    case Repair::kZeroOnly:
-      a_->byte(0x80), a_->byte(0xe4), a_->byte(0x40);  // and ah, ZF
-      a_->byte(0x80), a_->byte(0xcc), a_->byte(0x02);
-      a_->byte(0xb0), a_->byte(0x00);                  // mov al, 0
-      break;
-  }
-}
-
 void Writer::save_flags() {
   if (where_ != Where::kHost) return;
-  a_->mov(kScratch, kRaxReg);
-  take_flags(repair_);
-  a_->op({.code = 0x89, .prefix66 = true}, kRaxReg, Address{kFrameReg, layout_.arithmetic});
-  a_->mov(kRaxReg, kScratch);
+  if (compact_ && repair_ == Repair::kNone)
+    a_->call(thunks_.save_flags);
+  else
+    pieces().save_flags(repair_);
   where_ = repair_ == Repair::kNone ? Where::kBoth : Where::kMemory;
   repair_ = Repair::kNone;
 }
@@ -37,15 +18,18 @@ void Writer::restore_flags() {
   if (where_ != Where::kMemory) return;
   a_->mov(kScratch, kRaxReg);
   a_->op({.code = 0xb7, .map = 1}, kRaxReg, Address{kFrameReg, layout_.arithmetic});  // movzx eax, word
-  a_->byte(0x04), a_->byte(0x7f);                                                       // add al, 0x7f: OF
-  a_->byte(0x9e);                                                                       // sahf
+  a_->byte(0x04), a_->byte(0x7f);                                                     // add al, 0x7f: OF
+  a_->byte(0x9e);                                                                     // sahf
   a_->mov(kRaxReg, kScratch);
   where_ = Where::kBoth;
 }
 
 void Writer::flags_before_clobber() {
   if (where_ != Where::kHost || !step().needed_before) return;
-  if (can_remake()) where_ = Where::kRemade; else save_flags();
+  if (can_remake())
+    where_ = Where::kRemade;
+  else
+    save_flags();
 }
 
 // Only exits need the flags, the instruction that made them can be executed again, and no exit finds its registers
@@ -82,7 +66,7 @@ void Writer::clobbered() {
 
 // Gives the host's flags what the step reads, and what it leaves as it was.
 void Writer::give_flags(const FlagEffect& effect) {
-  const bool keeps = effect.writes_some && step().needed_after;
+  const bool keeps = effect.writes_some && needed_after();
   if (!effect.reads && !keeps) return;
   if (effect.reads_carry_alone) {
     if (where_ == Where::kHost && repair_ == Repair::kZeroOnly) save_flags();
@@ -97,7 +81,7 @@ void Writer::give_flags(const FlagEffect& effect) {
 
 void Writer::flags_written(const FlagEffect& effect) {
   if (!effect.writes_all && !effect.writes_some) return;
-  if (!step().needed_after) {
+  if (!needed_after()) {
     where_ = Where::kNowhere;
     repair_ = Repair::kNone;
     return;

@@ -38,32 +38,21 @@ void Writer::add_segment_base(const decode::Decoded& d) {
   a_->op({.code = 0x03, .wide = true}, kAddressReg, Address{kFrameReg, base});
 }
 
-// mmu/tlb.h says what an entry is. The index is bits 12-25 of the address, scaled to the 16 bytes of an entry.
 void Writer::look_up(const Access& access, unsigned size, bool write) {
-  static_assert(sizeof(mmu::TlbEntry) == 16 && memory::kPageShift == 12);
   const bool group = access.kind == Access::Kind::kFirst;
   const bool aligned = access.aligned && !group;
   if (group) size = access.span;
-  const i32 table = layout_.tables[view_][write];
-  const u16 detail = u16(size | (write ? kWriteAccess : 0) | (aligned ? kAlignedAccess : 0) |
-                         (group ? kGroupAccess : 0) | view_ << kViewShift);
-  const u8* const again = a_->at();
-  u8* miss;
-  a_->mov32(kScratch, kAddressReg);
-  a_->shift(5, kScratch, 8, false);
-  a_->arithmetic(4, kScratch, (mmu::kTlbEntries - 1) << 4, false);
-  a_->op({.code = 0x33, .wide = true}, kAddressReg, Address{kFrameReg, table, kScratch});
-  if (aligned) {
-    a_->op({.code = 0xf7, .wide = true}, 0, kAddressReg);  // test
-    a_->immediate(u32(~(memory::kPageSize - size)), 4);
-    miss = a_->jump_if(kNz);
+  if (compact_) {
+    const unsigned size_class = Thunks::size_class(size);
+    POLLUX_CHECK(group || size == 1u << size_class, "an operand's size is a power of two");
+    call_and_say(aligned ? thunks_.look_up_aligned[view_][write] : thunks_.look_up[view_][write][size_class],
+                 caller_word(group));
   } else {
-    a_->arithmetic(7, kAddressReg, i32(memory::kPageSize - size));
-    miss = a_->jump_if(kNbe);
+    const u8* const again = a_->at();
+    u8* const miss = pieces().look_up(layout_.tables[view_][write], size, aligned);
+    early_exit(miss, ExitKind::kAccess, access_detail(size, write, aligned, group, view_), again);
   }
-  a_->op({.code = 0x03, .wide = true}, kAddressReg, Address{kFrameReg, table + 8, kScratch});
   if (group) a_->store(frame(offsetof(Frame, groups) + access.group * 8), kAddressReg);
-  early_exit(miss, ExitKind::kAccess, detail, again);
 }
 
 void Writer::operand_address() {
@@ -80,7 +69,8 @@ void Writer::operand_address() {
   linear_address(d, -i32(operand_.displacement));
   check_alignment(access);  // before the look-up, which may set an accessed bit
   for (unsigned k = 0; k < d.operand_count; ++k) {
-    if (d.operands[k].kind == decode::OperandKind::kMemory) look_up(access, d.operands[k].bits / 8, d.operands[k].written);
+    if (d.operands[k].kind == decode::OperandKind::kMemory)
+      look_up(access, d.operands[k].bits / 8, d.operands[k].written);
   }
   clobbered();
 }

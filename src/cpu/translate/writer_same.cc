@@ -20,7 +20,9 @@ std::optional<Condition> condition_of(const decode::Decoded& d) {
   return Condition(d.opcode & 15);
 }
 
-bool in_memory(const Operand& o) { return o.kind == OperandKind::kGpr && !is_high_byte(o) && kHostOf[o.number] == kInMemory; }
+bool in_memory(const Operand& o) {
+  return o.kind == OperandKind::kGpr && !is_high_byte(o) && kHostOf[o.number] == kInMemory;
+}
 
 // ADD OR ADC SBB AND SUB XOR CMP, MOV: register and operand in either order.
 bool has_two_orders(const decode::Decoded& d) {
@@ -56,7 +58,10 @@ bool only_writes(const decode::Decoded& d, const Operand& o) {
 }  // namespace
 
 Opcode Writer::opcode_of(const decode::Decoded& d) {
-  return {.code = d.opcode, .map = d.encoding.map, .wide = d.encoding.wide, .prefix66 = d.encoding.prefix66,
+  return {.code = d.opcode,
+          .map = d.encoding.map,
+          .wide = d.encoding.wide,
+          .prefix66 = d.encoding.prefix66,
           .repeat = d.encoding.repeat};
 }
 
@@ -69,13 +74,12 @@ void Writer::write_same() {
   } else {
     give_flags(s.flags);
   }
-  same_instruction(o);
+  same_instruction(o, s.d);
   flags_written(s.flags);
 }
 
 // An instruction of registers, one of which is in memory: its cell becomes the memory operand. False: it cannot.
-bool Writer::write_with_cell(Opcode o) {
-  const decode::Decoded& d = step().d;
+bool Writer::write_with_cell(Opcode o, const decode::Decoded& d) {
   if (d.has_memory || !d.encoding.has_modrm) return false;
   const Operand* cell = nullptr;
   const Operand* other = nullptr;
@@ -111,9 +115,8 @@ bool Writer::write_with_cell(Opcode o) {
 
 // operand_ names a memory operand, by kAddressReg; kScratch and, without one, kAddressReg stand for guest
 // registers that are in memory.
-void Writer::same_instruction(Opcode o) {
-  const decode::Decoded& d = step().d;
-  if (write_with_cell(o)) return;
+void Writer::same_instruction(Opcode o, const decode::Decoded& d) {
+  if (write_with_cell(o, d)) return;
   unsigned reg = d.encoding.reg & 7, rm = 0, in_opcode = 0;
   bool short_form = false;
   int swapped = -1;  // AX, CX, DX or BX with its halves exchanged

@@ -30,41 +30,6 @@ void Writer::write_lea() {
   store_guest(to.number, kAddressReg);
 }
 
-// By CL, so perhaps by nothing, which leaves the flags as they were. Registers only.
-void Writer::write_shift_by_cl() {
-  const Step& s = step();
-  const Opcode o{.code = s.d.opcode, .wide = s.d.encoding.wide, .prefix66 = s.d.encoding.prefix66};
-  if (!s.needed_after) {
-    same_instruction(o);
-    clobbered();
-    where_ = Where::kNowhere;
-    return;
-  }
-  if (is_rotate(s.d.mnemonic)) {
-    FlagEffect keeps;
-    keeps.reads = true;
-    give_flags(keeps);
-    same_instruction(o);
-    where_ = Where::kHost;
-    flag_step_ = -1;
-    return;
-  }
-  save_flags();
-  a_->mov32(kAddressReg, kRcxReg);
-  same_instruction(o);
-  a_->store(frame(offsetof(Frame, value)), kRaxReg);
-  take_flags(s.flags.repair);
-  a_->mov32(kScratch, kRaxReg);
-  a_->load(kRaxReg, frame(offsetof(Frame, value)));
-  a_->op({.code = 0xf7}, 0, kAddressReg);                // test count
-  a_->immediate(s.d.operand_size == 8 ? 63 : 31, 4);
-  u8* const none = a_->jump_if(kZ);
-  a_->op({.code = 0x89, .prefix66 = true}, kScratch, Address{kFrameReg, layout_.arithmetic});
-  a_->link_here(none);
-  where_ = Where::kMemory;
-  repair_ = Repair::kNone;
-}
-
 // A source of zero leaves the destination alone, whole.
 void Writer::write_scan() {
   const Step& s = step();
@@ -81,7 +46,10 @@ void Writer::write_scan() {
     a_->op(o, result, from);
   }
   const Opcode cmovz{.code = 0x44, .map = 1, .wide = true};
-  if (kHostOf[to.number] == kInMemory) a_->op(cmovz, result, guest(to.number)); else a_->op(cmovz, result, kHostOf[to.number]);
+  if (kHostOf[to.number] == kInMemory)
+    a_->op(cmovz, result, guest(to.number));
+  else
+    a_->op(cmovz, result, kHostOf[to.number]);
   store_guest(to.number, result);
   flags_written(s.flags);
 }
@@ -93,12 +61,12 @@ void Writer::write_exchange() {
   const Operand& other = d.operands[d.operands[0].kind == decode::OperandKind::kGpr ? 0 : 1];
   const Reg reg = kHostOf[other.number];
   if (reg == kInMemory) {
-    same_instruction({.code = d.opcode, .wide = d.encoding.wide, .prefix66 = d.encoding.prefix66});
+    same_instruction({.code = d.opcode, .wide = d.encoding.wide, .prefix66 = d.encoding.prefix66}, d);
     return;
   }
   const bool byte = other.bits == 8;
-  Opcode o{.code = u8(byte ? 0x8a : 0x8b), .wide = d.encoding.wide, .prefix66 = d.encoding.prefix66,
-           .byte_register = byte};
+  Opcode o{
+      .code = u8(byte ? 0x8a : 0x8b), .wide = d.encoding.wide, .prefix66 = d.encoding.prefix66, .byte_register = byte};
   a_->op(o, kScratch, operand_);
   o.code = byte ? 0x88 : 0x89;
   a_->op(o, reg, operand_);
@@ -128,7 +96,7 @@ void Writer::write_divide() {
     a_->op({.code = 0x3b, .wide = wide}, kAddressReg, kRdxReg);  // a dividend as long as the divisor
     give_up(kNz);
     a_->op({.code = 0x8d, .wide = wide}, kAddressReg, Address{kScratch, 1});
-    a_->arithmetic(7, kAddressReg, 1, wide);                     // and a divisor that is not 0 or -1
+    a_->arithmetic(7, kAddressReg, 1, wide);  // and a divisor that is not 0 or -1
     give_up(kBe);
   }
   a_->op({.code = 0xf7, .wide = wide}, s.d.mnemonic == ZYDIS_MNEMONIC_DIV ? 6 : 7, kScratch);
@@ -190,8 +158,12 @@ void Writer::write_swap_gs() {
 
 void Writer::write_lent(u16 detail) {
   save_flags();
-  exit({.kind = ExitKind::kLent, .give_back = u8(count() - index_), .offset = step().offset, .flags_from = offset_of(remade()),
-        .detail = detail, .to = i32(cache_.add_lent(interpreter_.lend(step().d, *step().row)))});
+  exit({.kind = ExitKind::kLent,
+        .give_back = u8(count() - index_),
+        .offset = step().offset,
+        .flags_from = offset_of(remade()),
+        .detail = detail,
+        .to = i32(cache_.add_lent(interpreter_.lend(step().d, *step().row)))});
   where_ = Where::kMemory;
   repair_ = Repair::kNone;
   flag_step_ = -1;

@@ -1,0 +1,88 @@
+#include "cpu/translate/sequences.h"
+
+namespace pollux::cpu::translate {
+
+// mmu/tlb.h says what an entry is. The index is bits 12-25 of the address, scaled to the 16 bytes of an entry.
+u8* Sequences::look_up(i32 table, unsigned size, bool aligned) {
+  static_assert(sizeof(mmu::TlbEntry) == 16 && memory::kPageShift == 12);
+  u8* miss;
+  a_.mov32(kScratch, kAddressReg);
+  a_.shift(5, kScratch, 8, false);
+  a_.arithmetic(4, kScratch, (mmu::kTlbEntries - 1) << 4, false);
+  a_.op({.code = 0x33, .wide = true}, kAddressReg, Address{kFrameReg, table + below_, kScratch});
+  if (aligned) {
+    a_.op({.code = 0xf7, .wide = true}, 0, kAddressReg);  // test
+    a_.immediate(u32(~(memory::kPageSize - size)), 4);
+    miss = a_.jump_if(kNz);
+  } else {
+    a_.arithmetic(7, kAddressReg, i32(memory::kPageSize - size));
+    miss = a_.jump_if(kNbe);
+  }
+  a_.op({.code = 0x03, .wide = true}, kAddressReg, Address{kFrameReg, table + 8 + below_, kScratch});
+  return miss;
+}
+
+std::array<u8*, 2> Sequences::find_jump() {
+  static_assert(sizeof(JumpEntry) == 32);
+  a_.mov32(kScratch, kAddressReg);
+  a_.shift(5, kScratch, 15, false);
+  a_.op({.code = 0x33}, kScratch, kAddressReg);
+  a_.arithmetic(4, kScratch, kJumpEntries - 1, false);
+  a_.shift(4, kScratch, 5, false);
+  a_.op({.code = 0x3b, .wide = true}, kAddressReg, found_jump(offsetof(JumpEntry, linear)));
+  u8* const other_address = a_.jump_if(kNz);
+  a_.load(kAddressReg, frame(offsetof(Frame, context)));
+  a_.op({.code = 0x3b, .wide = true}, kAddressReg, found_jump(offsetof(JumpEntry, context)));
+  return {other_address, a_.jump_if(kNz)};
+}
+
+void Sequences::load_jump_page() {
+  a_.load(kAddressReg, found_jump(offsetof(JumpEntry, linear)));
+  a_.arithmetic(4, kAddressReg, -i32(memory::kPageSize));
+}
+
+void Sequences::take_jump() {
+  load_jump_page();
+  a_.store(frame(offsetof(Frame, page)), kAddressReg);
+  a_.jump(found_jump(offsetof(JumpEntry, code)));
+}
+
+void Sequences::keep_jump() {
+  load_jump_page();
+  a_.store(frame(offsetof(Frame, target)), kAddressReg);
+  a_.load(kAddressReg, found_jump(offsetof(JumpEntry, code)));
+  a_.store(frame(offsetof(Frame, code)), kAddressReg);
+}
+
+void Sequences::take_kept_jump() {
+  a_.load(kAddressReg, frame(offsetof(Frame, target)));
+  a_.store(frame(offsetof(Frame, page)), kAddressReg);
+  a_.jump(frame(offsetof(Frame, code)));
+}
+
+void Sequences::take_flags(Repair repair) {
+  if (repair != Repair::kCarryOnly) a_.byte(0x9f);                               // lahf
+  if (repair != Repair::kZeroOnly) a_.op({.code = 0x90, .map = 1}, 0, kRaxReg);  // seto al
+  switch (repair) {
+    case Repair::kNone: break;
+    case Repair::kClearAf: a_.byte(0x80), a_.byte(0xe4), a_.byte(0xef); break;  // and ah, ~AF
+    case Repair::kCarryOnly:
+      a_.byte(0x88), a_.byte(0xc4);                  // mov ah, al: CF equals OF
+      a_.byte(0x80), a_.byte(0xcc), a_.byte(0x02);  // or ah, 2
+      break;
+    case Repair::kZeroOnly:
+      a_.byte(0x80), a_.byte(0xe4), a_.byte(0x40);  // and ah, ZF
+      a_.byte(0x80), a_.byte(0xcc), a_.byte(0x02);
+      a_.byte(0xb0), a_.byte(0x00);                  // mov al, 0
+      break;
+  }
+}
+
+void Sequences::save_flags(Repair repair) {
+  a_.mov(kScratch, kRaxReg);
+  take_flags(repair);
+  a_.op({.code = 0x89, .prefix66 = true}, kRaxReg, Address{kFrameReg, layout_.arithmetic + below_});
+  a_.mov(kRaxReg, kScratch);
+}
+
+}  // namespace pollux::cpu::translate

@@ -1,0 +1,44 @@
+// Pieces that translated code contains where it is hot, and calls as thunks where it is not.
+#pragma once
+
+#include <array>
+
+#include "cpu/translate/assembler.h"
+#include "cpu/translate/flag_effect.h"
+#include "cpu/translate/frame.h"
+
+namespace pollux::cpu::translate {
+
+// Writes pieces into code that runs with rsp so far below the frame.
+class Sequences {
+ public:
+  Sequences(Assembler& a, const Layout& layout, i32 below) : a_(a), layout_(layout), below_(below) {}
+
+  // kAddressReg: linear, becomes host. kScratch: the entry's place in the table. The flags are lost. Returns the jump of a
+  // miss, which finds the address less the entry's tag.
+  u8* look_up(i32 table, unsigned size, bool aligned);
+
+  // kAddressReg: linear; then kScratch: the jump entry's place. Returns the jumps of a miss: another address, another
+  // context.
+  std::array<u8*, 2> find_jump();
+  void take_jump();
+  // A call looks up its stack between finding the jump and taking it.
+  void keep_jump();
+  void take_kept_jump();
+
+  // ax becomes what memory holds of the flags: LAHF's byte above, OF below (interpret/host_flags.h).
+  void take_flags(Repair repair);
+  void save_flags(Repair repair);
+
+ private:
+  Address frame(u64 offset) const { return {kFrameReg, i32(offset) + below_}; }
+  // A member of the jump entry that kScratch points to.
+  Address found_jump(u64 member) const { return {kFrameReg, i32(offsetof(Frame, jumps) + member) + below_, kScratch}; }
+  void load_jump_page();
+
+  Assembler& a_;
+  const Layout& layout_;
+  const i32 below_;
+};
+
+}  // namespace pollux::cpu::translate

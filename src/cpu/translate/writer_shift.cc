@@ -1,0 +1,109 @@
+// Shifts and rotates. Hosts differ in OF after counts other than one, and in CF beyond the operand's width. The
+// interpreter's rules (cpu/interpret/shift.cc) are those for a count of one, on the result: so where flags are needed, the
+// last bit is shifted on its own.
+#include "cpu/translate/writer.h"
+
+namespace pollux::cpu::translate {
+
+namespace {
+
+unsigned count_mask(const decode::Decoded& d) { return d.operand_size == 8 ? 63 : 31; }
+
+// The same instruction by one: D0, D1 in place of C0, C1 and of D2, D3.
+decode::Decoded by_one(decode::Decoded d) {
+  d.opcode = u8(0xd0 | (d.opcode & 1));
+  d.encoding.immediate_bytes = 0;
+  d.immediate = 1;
+  return d;
+}
+
+}  // namespace
+
+// By an immediate of at least two.
+void Writer::write_shift() {
+  const Step& s = step();
+  if (s.d.has_memory) operand_address();
+  give_flags(s.flags);
+  if (needed_after()) {
+    decode::Decoded first = s.d;
+    first.immediate = (s.d.immediate & count_mask(s.d)) - 1;
+    same_instruction(opcode_of(first), first);
+    const decode::Decoded last = by_one(s.d);
+    same_instruction(opcode_of(last), last);
+  } else {
+    same_instruction(opcode_of(s.d), s.d);
+  }
+  flags_written(s.flags);
+}
+
+// By CL, so perhaps by nothing, which leaves the flags as they were. Registers only, and not RCX.
+void Writer::write_shift_by_cl() {
+  const Step& s = step();
+  if (!needed_after()) {
+    same_instruction(opcode_of(s.d), s.d);
+    clobbered();
+    where_ = Where::kNowhere;
+    return;
+  }
+  save_flags();
+  clobbered();
+  a_->byte(0xf6), a_->byte(0xc1);  // test cl, mask
+  a_->immediate(count_mask(s.d), 1);
+  u8* const none = a_->jump_if(kZ);
+  a_->mov(kAddressReg, kRcxReg);
+  a_->op({.code = 0x8d}, kRcxReg, Address{kRcxReg, -1});
+  same_instruction(opcode_of(s.d), s.d);
+  a_->mov(kRcxReg, kAddressReg);
+  if (is_rotate(s.d.mnemonic)) restore_flags();
+  const decode::Decoded last = by_one(s.d);
+  same_instruction(opcode_of(last), last);
+  where_ = Where::kHost;
+  repair_ = s.flags.repair;
+  save_flags();
+  if (s.d.operand_size == 4) {  // whose upper half becomes 0 all the same
+    u8* const done = a_->jump();
+    a_->link_here(none);
+    same_instruction(opcode_of(s.d), s.d);
+    a_->link_here(done);
+  } else {
+    a_->link_here(none);
+  }
+  where_ = Where::kMemory;
+}
+
+// SHLD, SHRD of registers by an immediate. OF by the rule from the result: SHLD: its sign is not CF; SHRD: its two highest bits
+// differ.
+void Writer::write_double_shift() {
+  const Step& s = step();
+  const decode::Decoded& d = s.d;
+  same_instruction(opcode_of(d), d);
+  if (!needed_after() || (d.immediate & count_mask(d)) <= 1) return flags_written(s.flags);
+  const bool wide = d.encoding.wide;
+  const unsigned to = d.operands[0].number;
+  a_->mov(kScratch, kRaxReg);
+  a_->byte(0x9f);                                              // lahf
+  if (d.mnemonic == ZYDIS_MNEMONIC_SHLD) {
+    a_->byte(0x88), a_->byte(0xe0);                            // mov al, ah
+    a_->byte(0xc0), a_->byte(0xe8), a_->byte(7);               // shr al, 7
+    a_->byte(0x30), a_->byte(0xe0);                            // xor al, ah
+    a_->byte(0x24), a_->byte(1);                               // and al, 1
+  } else {
+    if (kHostOf[to] == kRaxReg) a_->mov(kAddressReg, kScratch); else load_guest(kAddressReg, to);
+    a_->op({.code = 0x03, .wide = wide}, kAddressReg, kAddressReg);  // add
+    if (kHostOf[to] == kInMemory) {
+      a_->op({.code = 0x33, .wide = wide}, kAddressReg, guest(to));  // xor
+    } else {
+      a_->op({.code = 0x33, .wide = wide}, kAddressReg, kHostOf[to] == kRaxReg ? kScratch : kHostOf[to]);
+    }
+    a_->shift(5, kAddressReg, wide ? 63 : 31, wide);
+    a_->op({.code = 0x8a, .byte_register = true}, kRaxReg, kAddressReg);  // mov al, r14b
+  }
+  a_->byte(0x80), a_->byte(0xe4), a_->byte(0xef);              // and ah, ~AF
+  a_->op({.code = 0x89, .prefix66 = true}, kRaxReg, Address{kFrameReg, layout_.arithmetic});
+  a_->mov(kRaxReg, kScratch);
+  where_ = Where::kMemory;
+  repair_ = Repair::kNone;
+  flag_step_ = -1;
+}
+
+}  // namespace pollux::cpu::translate
