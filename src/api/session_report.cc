@@ -19,6 +19,7 @@ Report report_of(const session::RunReport& run) {
   }
   if (!run.warning.empty()) report.why += ": " + run.warning;
   report.counters = list(run.counters);
+  report.counters.insert(report.counters.end(), run.engine.begin(), run.engine.end());
   return report;
 }
 

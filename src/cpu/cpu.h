@@ -11,6 +11,9 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "base/visit.h"
 #include "door/position.h"
@@ -19,10 +22,10 @@
 namespace pollux::cpu {
 
 enum class StopReason : u8 {
-  kPosition,  // position() == until
-  kHalted,    // HLT retired with nothing to wake it; state().halted is set. run() again when something does
-  kRequested, // request_stop() was called during a bus access; that instruction has retired
-  kShutdown,  // triple fault: a PC resets (SDM vol. 3, 6.15, interrupt 8)
+  kPosition,   // position() == until
+  kHalted,     // HLT retired with nothing to wake it; state().halted is set. run() again when something does
+  kRequested,  // request_stop() was called during a bus access; that instruction has retired
+  kShutdown,   // triple fault: a PC resets (SDM vol. 3, 6.15, interrupt 8)
 };
 
 class Cpu {
@@ -33,12 +36,12 @@ class Cpu {
 
   // Exact at any moment, also inside bus calls.
   virtual door::Position position() const = 0;
-  // Moves the position without executing, between runs: to the machine's position when this processor's turn begins; the
-  // machine's wake from idleness counts one.
+  // Moves the position without executing, between runs: to the machine's position when this processor's turn begins;
+  // the machine's wake from idleness counts one.
   virtual void set_position(door::Position position) = 0;
 
-  // The architectural state. Reading is valid between runs, and so is changing it (INIT, start-up): call state_changed()
-  // afterwards.
+  // The architectural state. Reading is valid between runs, and so is changing it (INIT, start-up): call
+  // state_changed() afterwards.
   virtual x86::State& state() = 0;
   virtual void state_changed() = 0;
 
@@ -50,6 +53,9 @@ class Cpu {
   virtual void request_stop() = 0;
 
   virtual void visit(Visitor& v) = 0;
+
+  // What the engine did since it was made, by JSON name. Says nothing of the state.
+  virtual std::vector<std::pair<std::string, u64>> counters() const { return {}; }
 };
 
 }  // namespace pollux::cpu

@@ -66,6 +66,9 @@ class Machine {
   // Save, restore and compare the whole state.
   virtual void visit(Visitor& v) = 0;
 
+  // What the engine did since the machine was made, by JSON name. Says nothing of the state.
+  virtual std::vector<std::pair<std::string, u64>> counters() const { return {}; }
+
   // The configuration as bytes: goes into a log's header; a replay makes an equal machine from it.
   virtual Bytes configuration() const = 0;
 };

@@ -20,8 +20,14 @@ constexpr u64 kBelievedGapNs = 10'000'000'000;
 }  // namespace
 
 LiveSession::LiveSession(machine::Machine& machine, world::World& world, Journal& journal, LiveOptions options)
-    : machine_(machine), world_(world), journal_(journal), options_(std::move(options)), clock_(options_.tuning),
-      seeded_(options_.seed), start_(machine.position()), mark_position_(machine.position()),
+    : machine_(machine),
+      world_(world),
+      journal_(journal),
+      options_(std::move(options)),
+      clock_(options_.tuning),
+      seeded_(options_.seed),
+      start_(machine.position()),
+      mark_position_(machine.position()),
       mark_time_(machine.now()) {}
 
 Result<void> LiveSession::power_on() {
@@ -141,7 +147,8 @@ void LiveSession::take_arrived(u64 deadline_ns) {
 }
 
 bool LiveSession::stop_is_pending() const {
-  return std::ranges::any_of(pending_, [](const auto& input) { return std::holds_alternative<door::StopInput>(input); });
+  return std::ranges::any_of(pending_,
+                             [](const auto& input) { return std::holds_alternative<door::StopInput>(input); });
 }
 
 Result<void> LiveSession::deliver_pending() {
@@ -259,6 +266,7 @@ RunReport LiveSession::report(Result<void> ended) {
   report.digest = machine_.digest();
   report.counters = counters_;
   report.counters.instructions = report.position - start_;
+  report.engine = machine_.counters();
   if (power_) report.exit_code = power_->code;
   if (!ended) {
     report.error = std::move(ended.error());

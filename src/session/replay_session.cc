@@ -20,8 +20,12 @@ std::string text(const char* format, Value... values) {
 }  // namespace
 
 ReplaySession::ReplaySession(machine::Machine& machine, EntrySource& source, ReplayOptions options)
-    : machine_(machine), source_(source), options_(std::move(options)), limit_(machine.position()),
-      last_compared_(machine.position()), start_(machine.position()) {}
+    : machine_(machine),
+      source_(source),
+      options_(std::move(options)),
+      limit_(machine.position()),
+      last_compared_(machine.position()),
+      start_(machine.position()) {}
 
 ReplayState ReplaySession::advance(u64 max_instructions) {
   u64 budget = max_instructions;
@@ -55,6 +59,7 @@ RunReport ReplaySession::report() const {
   report.position = machine_.position();
   report.digest = machine_.digest();
   report.counters.instructions = report.position - start_;
+  report.engine = machine_.counters();
   return report;
 }
 
@@ -132,7 +137,7 @@ void ReplaySession::take_effect(const log::Entry& entry) {
     compare({end->digest, {}});
     if (done_) return;
     if (power_) report_.exit_code = power_->code;
-    finish(power_           ? (power_->event == door::PowerEvent::kOff ? StopReason::kPowerOff : StopReason::kReset)
+    finish(power_            ? (power_->event == door::PowerEvent::kOff ? StopReason::kPowerOff : StopReason::kReset)
            : stop_delivered_ ? StopReason::kStopped
                              : StopReason::kLogEnd);
   }
@@ -146,7 +151,8 @@ void ReplaySession::compare(const log::Mark& expected) {
     const std::string component = first_different_component(machine_, expected);
     diverge(text("the machine differs from its log at position %" PRIu64 "%s%s: its digest is %016" PRIx64
                  ", the log's is %016" PRIx64 "; they agreed at position %" PRIu64,
-                 machine_.position().value, component.empty() ? "" : " in ", component.c_str(), digest, expected.digest, last_compared_.value));
+                 machine_.position().value, component.empty() ? "" : " in ", component.c_str(), digest, expected.digest,
+                 last_compared_.value));
     return;
   }
   last_compared_ = machine_.position();

@@ -50,6 +50,7 @@ struct RunReport {
   std::string warning;  // not empty: something to tell the operator, though the run ended well
   Error error;          // for kError and kDivergence
   Counters counters;
+  std::vector<std::pair<std::string, u64>> engine;  // Machine::counters()
 };
 
 // "power-off at position 123, digest 0123456789abcdef"

@@ -35,8 +35,7 @@ Guest::Guest(Engine engine) : memory_(memory::heap_region(1 << 20)) {
   if (engine == Engine::kTranslate) {
     const auto code = host::map_code_memory(1 << 20);  // little, so that it is flushed often
     POLLUX_CHECK(code, "no memory for translated code");
-    auto translator = std::make_unique<cpu::translate::Translator>(
-        memory_, bus_, *code, cpu::translate::kImpatient);
+    auto translator = std::make_unique<cpu::translate::Translator>(memory_, bus_, *code, cpu::translate::kImpatient);
     translator_ = translator.get();
     cpu_ = std::move(translator);
   } else {
@@ -143,11 +142,11 @@ void Guest::run(const Input& in, Output& out) {
 // False: more than the instruction has run.
 bool Guest::run_translated(const Input& in, Output& out) {
   load(in);
-  const u64 before = cpu_->position().value, counted = translator_->counters().translated_instructions;
+  const u64 before = cpu_->position().value, counted = translator_->counts().translated_instructions;
   if (cpu_->run(cpu_->position() + 1000) != cpu::StopReason::kHalted) return false;
   const u64 retired = cpu_->position().value - before - 1;  // the handler's HLT is one
   if (retired > 1) return false;
-  translated_ += translator_->counters().translated_instructions - counted;
+  translated_ += translator_->counts().translated_instructions - counted;
   take_state(out);
   take_exception(out);
   if (retired == 1) out.vector = -1, out.error = 0;

@@ -15,14 +15,16 @@ namespace pollux::test::translation {
 class Check {
  public:
   explicit Check(u64 code_bytes = 2 << 20)
-      : interpreter_(Engine::kInterpret), translator_(Engine::kTranslate, code_bytes), successor_(Engine::kInterpret),
+      : interpreter_(Engine::kInterpret),
+        translator_(Engine::kTranslate, code_bytes),
+        successor_(Engine::kInterpret),
         checker_(Engine::kCheck, code_bytes) {}
 
   // sliced: also 2, 3 and 4. Empty: all agree; else where they do not, with both states side by side.
   std::string run(const Program& program, bool sliced);
   // For a program that run() complains about: the shortest run that shows it, and the way of the interpreter to there.
   std::string shortest(const Program& program);
-  const cpu::translate::Counters& counters() const { return translator_.translator()->counters(); }
+  const cpu::translate::Counters& counters() const { return translator_.translator()->counts(); }
 
  private:
   static constexpr u64 kEnd = 3000;  // position at which a run ends that has not halted

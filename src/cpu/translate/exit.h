@@ -8,6 +8,7 @@ namespace pollux::cpu::translate {
 
 enum class ExitKind : u8 {
   kAccess,     // the table has no entry: fill it and look again, or let the interpreter execute the instruction
+  kCrosses,    // the range of a group crosses a page: goes on in the separate translation, to which it may be linked
   kMissed,     // the jump entries have no such jump: likewise
   kHot,        // the trace has run often enough to be made again, longer
   kInterpret,  // the interpreter is to execute the instruction at offset
@@ -45,8 +46,8 @@ struct Exit {
   u16 offset = 0;          // from the start of the page
   u16 flags_from = kNone;  // offset of the instruction that makes the flags again; kNone: they are in memory
   u16 detail = 0;
-  i32 to = 0;  // from the record: kAccess, kMissed: where code goes on; kLink: the displacement.
-               // or 0: the jump's code takes the record's place, and the call's before it.
+  i32 to = 0;  // from the record: kAccess, kMissed: where code goes on; kLink: the displacement,
+               // or 0: the jump's code takes the record's place, and the call's before it, as in kCrosses.
                // kLent: the number of the instruction
 };
 static_assert(sizeof(Exit) == 12);

@@ -40,6 +40,7 @@ const u8* Translator::serve(Frame* frame, const Exit* exit) {
   if (kept.give_back == kSaidByCaller) kept = said_by(frame->caller, kept);
   switch (kept.kind) {
     case ExitKind::kAccess: return self.access(kept, record);
+    case ExitKind::kCrosses: return self.crosses(kept, record);
     case ExitKind::kMissed: return self.missed(kept, record);
     case ExitKind::kLent: return self.lent(kept, record);
     case ExitKind::kLink: return self.link(kept, record);
@@ -89,6 +90,17 @@ const u8* Translator::access(const Exit& exit, const u8* record) {
   settle(exit);
   const Translation* separate = find_separate(interpreter_.s().rip);
   return separate ? begin(*separate) : interpret_one();
+}
+
+const u8* Translator::crosses(const Exit& exit, const u8* record) {
+  settle(exit);
+  const Translation* separate = find_separate(interpreter_.s().rip);
+  if (!separate) return interpret_one();
+  if (exit.flags_from == Exit::kNone && trace_holds()) {
+    write_link(const_cast<u8*>(record) - cache_.executable() - kCall, exit.give_back,
+               separate->memory_entry - cache_.executable());
+  }
+  return begin(*separate);
 }
 
 Filled Translator::fill_table(u64 linear, u16 access) {
@@ -147,7 +159,7 @@ const u8* Translator::lent(const Exit& exit, const u8* record) {
 const u8* Translator::link(const Exit& exit, const u8* record) {
   settle(exit);
   interpret::Advance how = interpret::Advance::kOneInstruction;
-  const Translation* next = find(interpreter_.s().rip, how);
+  const Translation* next = find_or_make(interpreter_.s().rip, how);
   if (!next || !next->steps) return next_code();
   if (trace_holds()) {
     const u8* const entry = (exit.detail == kHostFlags ? next->host_entry : next->memory_entry) - cache_.executable();

@@ -10,8 +10,7 @@ namespace pollux::cpu::translate {
 TranslationCache::TranslationCache(memory::CodeRegion region, Dropped dropped)
     : region_(std::move(region)),
       dropped_(std::move(dropped)),
-      parts_(std::min(kMostParts, region_.size / kSmallestPart)),
-      lists_(kLists) {
+      parts_(std::min(kMostParts, region_.size / kSmallestPart)) {
   const u64 size = region_.size / parts_.size();
   chunk_ = std::max(size / kChunksInPart, kSmallestChunk);
   for (unsigned n = 0; n < parts_.size(); ++n) {
@@ -26,16 +25,15 @@ Translation& TranslationCache::add(u64 physical, u32 mode) {
   Translation& t = parts_[part_].translations.emplace_back();
   t.physical = physical;
   t.mode = mode;
-  t.next = std::exchange(lists_[list(physical, mode)], &t);
-  by_page_[physical >> memory::kPageShift].push_back(&t);
+  index_.set(key(physical, mode), t);
+  Translation*& page = by_page_[physical >> memory::kPageShift];
+  t.next = std::exchange(page, &t);
   return t;
 }
 
 void TranslationCache::hide(Translation& t) {
   t.dropped = true;
-  Translation** at = &lists_[list(t.physical, t.mode)];
-  while (*at != &t) at = &(*at)->next;
-  *at = t.next;
+  index_.erase(key(t.physical, t.mode), t);
 }
 
 u32 TranslationCache::add_lent(const interpret::Instruction& lent) {
@@ -46,7 +44,9 @@ u32 TranslationCache::add_lent(const interpret::Instruction& lent) {
 }
 
 void TranslationCache::replace(Translation& old) {
-  std::erase(by_page_[old.physical >> memory::kPageShift], &old);
+  Translation** at = &by_page_[old.physical >> memory::kPageShift];
+  while (*at != &old) at = &(*at)->next;
+  *at = old.next;
   hide(old);
   old.replaced = true;
   Translation* const one[] = {&old};
@@ -56,8 +56,12 @@ void TranslationCache::replace(Translation& old) {
 bool TranslationCache::drop_page(u64 physical_page) {
   const auto page = by_page_.find(physical_page);
   if (page == by_page_.end()) return false;
-  for (Translation* t : page->second) hide(*t);
-  dropped_(page->second);
+  page_.clear();
+  for (Translation* t = page->second; t; t = t->next) {
+    hide(*t);
+    page_.push_back(t);
+  }
+  dropped_(page_);
   by_page_.erase(page);
   return true;
 }
@@ -88,7 +92,7 @@ bool TranslationCache::has_room(Assembler& a, u64 bytes) {
 }
 
 void TranslationCache::flush() {
-  lists_.assign(kLists, nullptr);
+  index_.clear();
   by_page_.clear();
   for (unsigned n = unsigned(parts_.size()); n-- > 0;) {
     parts_[n].translations.clear();

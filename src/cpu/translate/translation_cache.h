@@ -18,6 +18,7 @@
 
 #include "cpu/interpret/instruction.h"
 #include "cpu/translate/assembler.h"
+#include "cpu/translate/translation_index.h"
 #include "memory/code_region.h"
 
 namespace pollux::cpu::translate {
@@ -25,13 +26,13 @@ namespace pollux::cpu::translate {
 // Translated code of one trace.
 struct Translation {
   u64 physical = 0;
-  Translation* next = nullptr;       // in the cache's list
+  Translation* next = nullptr;  // of the page
   u32 mode = 0;
-  bool dropped = false;              // not to be found any more
-  bool replaced = false;             // by another one, to which its code leads
-  bool counts = false;               // how often it is entered, and becomes hot
-  u8 steps = 0;                      // 0: the first instruction is for the interpreter; the code only says so
-  u8 jump_count = 0;                 // jump entries that have led here; more than there is room for: any may
+  bool dropped = false;   // not to be found any more
+  bool replaced = false;  // by another one, to which its code leads
+  bool counts = false;    // how often it is entered, and becomes hot
+  u8 steps = 0;           // 0: the first instruction is for the interpreter; the code only says so
+  u8 jump_count = 0;      // jump entries that have led here; more than there is room for: any may
   std::array<u16, 2> jumps{};
   const u8* host_entry = nullptr;    // executable addresses; entered with the guest's flags in the host's
   const u8* memory_entry = nullptr;  // the same with the flags in memory
@@ -44,11 +45,7 @@ class TranslationCache {
   using Dropped = std::function<void(std::span<Translation* const>)>;
   TranslationCache(memory::CodeRegion region, Dropped dropped);
 
-  Translation* find(u64 physical, u32 mode) {
-    Translation* t = lists_[list(physical, mode)];
-    while (t && (t->physical != physical || t->mode != mode)) t = t->next;
-    return t;
-  }
+  Translation* find(u64 physical, u32 mode) const { return index_.find(key(physical, mode)); }
   Translation& add(u64 physical, u32 mode);
   // Another one of the same key has taken its place, and its code leads there: it is found no more.
   void replace(Translation& old);
@@ -77,16 +74,13 @@ class TranslationCache {
   static constexpr u64 kMostParts = 8, kSmallestPart = 256 << 10, kChunksInPart = 32, kSmallestChunk = 32 << 10;
   static constexpr unsigned kLentBits = 24;
   static constexpr u32 kLentMask = (1u << kLentBits) - 1;
-  static constexpr unsigned kLists = 1 << 16;
   struct Part {
     u8* begin = nullptr;
     u8* end = nullptr;
     std::deque<Translation> translations;
     std::deque<interpret::Instruction> lent;
   };
-  static unsigned list(u64 physical, u32 mode) {
-    return unsigned((physical ^ physical >> 16 ^ u64(mode) * 0x9e5) & (kLists - 1));
-  }
+  static u64 key(u64 physical, u32 mode) { return physical << 12 | mode; }
   void hide(Translation& t);  // from find()
   void begin_part(unsigned number);
   bool has_room(Assembler& a, u64 bytes);
@@ -94,13 +88,14 @@ class TranslationCache {
   memory::CodeRegion region_;
   Dropped dropped_;
   std::vector<Part> parts_;
-  u64 chunk_ = 0;              // bytes
-  unsigned part_ = 0;  // that is being filled
-  u8* first_ = nullptr;        // behind what stays for ever
-  u8* next_chunk_ = nullptr;   // of the part
+  u64 chunk_ = 0;             // bytes
+  unsigned part_ = 0;         // that is being filled
+  u8* first_ = nullptr;       // behind what stays for ever
+  u8* next_chunk_ = nullptr;  // of the part
   Assembler hot_, cold_;
-  std::vector<Translation*> lists_;  // by a hash: those that find() finds
-  std::unordered_map<u64, std::vector<Translation*>> by_page_;  // the same
+  TranslationIndex index_;
+  std::unordered_map<u64, Translation*> by_page_;  // lists of those that are not dropped
+  std::vector<Translation*> page_;                 // that is being dropped
 };
 
 }  // namespace pollux::cpu::translate

@@ -152,16 +152,21 @@ Translation* Translator::find(u64 rip, interpret::Advance& how) {
   look_after_jumps();
   const u64 here = context(rip);
   if (jump.linear == rip && jump.context == here) return jump.translation;
+  Translation* const found = find_or_make(rip, how);
+  if (found) remember_jump(rip, here, *found);
+  return found;
+}
+
+Translation* Translator::find_or_make(u64 rip, interpret::Advance& how) {
   const auto code = fetch(rip);
   if (!code) return nullptr;
-  Translation* known = cache_.find(code->physical.value, mode());
-  if (!known && is_cold(code->physical.value)) {
+  Translation* const known = cache_.find(code->physical.value, mode());
+  if (known) return known;
+  if (is_cold(code->physical.value)) {
     how = interpret::Advance::kOneBlock;
     return nullptr;
   }
-  Translation& found = known ? *known : translate(*code, mode(), kShort, true);
-  remember_jump(rip, here, found);
-  return &found;
+  return &translate(*code, mode(), kShort, true);
 }
 
 void Translator::remember_jump(u64 rip, u64 here, Translation& to) {
@@ -194,9 +199,7 @@ Translation* Translator::find_separate(u64 rip) {
   if (!code) return nullptr;
   const u32 separate = mode() | kSeparateMode;
   if (Translation* known = cache_.find(code->physical.value, separate)) return known;
-  Reach reach = kShort;
-  reach.group = false;
-  return &translate(*code, separate, reach, false);
+  return &translate(*code, separate, kSeparate, false);
 }
 
 bool Translator::is_cold(u64 physical) {
@@ -231,13 +234,25 @@ Translation& Translator::translate(const mmu::Translation& code, u32 mode, const
   made.counts = counts;
   std::optional<u16> heat;
   if (counts) frame_.heat[*(heat = next_heat_++)] = patience_.entered;
+  const u8* const hot = cache_.hot().at();
+  const u8* const cold = cache_.cold().at();
   writer_.write(trace_, reach.compact, heat, made);
+  counters_.code_bytes += u64(cache_.hot().at() - hot) + u64(cache_.cold().at() - cold);
   return made;
 }
 
 bool Translator::code_write(memory::PhysAddr from, u64) {
   if (cache_.drop_page(from.value >> memory::kPageShift)) ++drops_;
   return true;
+}
+
+std::vector<std::pair<std::string, u64>> Translator::counters() const {
+  return {{"engine.translated_instructions", counters_.translated_instructions},
+          {"engine.lent_instructions", counters_.lent_instructions},
+          {"engine.interpreted_steps", counters_.interpreted_steps},
+          {"engine.translations", counters_.translations},
+          {"engine.code_bytes", counters_.code_bytes},
+          {"engine.evictions", counters_.evictions}};
 }
 
 void Translator::visit(Visitor& v) {

@@ -29,6 +29,7 @@ struct Counters {
   u64 lent_instructions = 0;
   u64 interpreted_steps = 0;
   u64 translations = 0;
+  u64 code_bytes = 0;  // of all translations
   u64 evictions = 0;
 };
 
@@ -42,7 +43,7 @@ enum class Filled : u8 {
 // Code is interpreted before it is translated, and translated in short traces before they become long ones.
 struct Patience {
   unsigned wanted = 8;  // times code is interpreted; at most 255
-  i32 entered = 2000;   // times a short trace is entered
+  i32 entered = 1000;   // times a short trace is entered
 };
 inline constexpr Patience kImpatient{.wanted = 0, .entered = 2};  // for tests
 
@@ -64,10 +65,12 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   void request_stop() override { interpreter_.request_stop(); }
   void visit(Visitor& v) override;
 
-  const Counters& counters() const { return counters_; }
+  const Counters& counts() const { return counters_; }
+  std::vector<std::pair<std::string, u64>> counters() const override;
 
  private:
   static constexpr Reach kShort{.steps = 24, .turns = 1, .compact = true}, kLong{.steps = Trace::kMaxSteps, .turns = 8};
+  static constexpr Reach kSeparate{.steps = 24, .turns = 1, .group = false};
   static_assert(kShort.steps <= CallerWord::kMostBack);
   static constexpr u64 kDecodedBytes = u64{16} << 20;    // seldom needed again
   static constexpr u64 kMargin = Trace::kMaxSteps + 16;  // may pass between two looks at the budget
@@ -83,6 +86,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   void look_after_jumps();
   // nullptr: executing at rip faults, or is for the interpreter; how then says how far.
   Translation* find(u64 rip, interpret::Advance& how);
+  Translation* find_or_make(u64 rip, interpret::Advance& how);  // beside the jump entries
   Translation* find_separate(u64 rip);
   mmu::View fetch_view() const { return interpret::Interpreter::view_of(interpreter_.cpl()); }
   std::optional<mmu::Translation> fetch(u64 rip);
@@ -96,6 +100,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   // exits.cc
   static const u8* serve(Frame* frame, const Exit* exit);
   const u8* access(const Exit& exit, const u8* record);
+  const u8* crosses(const Exit& exit, const u8* record);
   const u8* missed(const Exit& exit, const u8* record);
   const u8* lent(const Exit& exit, const u8* record);
   const u8* link(const Exit& exit, const u8* record);

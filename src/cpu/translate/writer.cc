@@ -120,12 +120,21 @@ void Writer::write_stubs() {
   for (std::size_t n = 0; n < edges_.size(); ++n) edge(Edge(edges_[n]));
   for (const EarlyExit& e : early_exits_) {
     a_->link_here(e.from);
-    exit({.kind = e.kind,
-          .give_back = u8(count() - e.step),
-          .offset = trace_->steps[e.step].offset,
-          .flags_from = offset_of(e.flag_step),
-          .detail = e.detail},
-         e.back);
+    u8* crosses = nullptr;
+    if (e.kind == ExitKind::kAccess && (e.detail & kGroupAccess)) {
+      // The tag agrees when the page does not.
+      a_->arithmetic(7, kAddressReg, i32(memory::kPageSize));
+      crosses = a_->jump_if(kB);
+    }
+    const Exit out{.kind = e.kind,
+                   .give_back = u8(count() - e.step),
+                   .offset = trace_->steps[e.step].offset,
+                   .flags_from = offset_of(e.flag_step),
+                   .detail = e.detail};
+    exit(out, e.back);
+    if (!crosses) continue;
+    a_->link_here(crosses);
+    exit({.kind = ExitKind::kCrosses, .give_back = out.give_back, .offset = out.offset, .flags_from = out.flags_from});
   }
 }
 

@@ -71,7 +71,8 @@ void Writer::give_flags(const FlagEffect& effect) {
   if (effect.reads_carry_alone) {
     if (where_ == Where::kHost && repair_ == Repair::kZeroOnly) save_flags();
     if (where_ != Where::kMemory) return;
-    a_->op({.code = 0xba, .map = 1}, 4, Address{kFrameReg, layout_.arithmetic});  // bt dword, 8
+    // bt word, 8: a longer load would have to wait for the store of the flags.
+    a_->op({.code = 0xba, .map = 1, .prefix66 = true}, 4, Address{kFrameReg, layout_.arithmetic});
     a_->immediate(8, 1);
     return;
   }

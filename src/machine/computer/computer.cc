@@ -33,7 +33,10 @@ class ComponentDigests final : public Visitor {
     }
   }
   void leave() override {
-    if (--depth_ == 0) digests_.emplace_back(name_, inner_.digest()); else inner_.leave();
+    if (--depth_ == 0)
+      digests_.emplace_back(name_, inner_.digest());
+    else
+      inner_.leave();
   }
   std::vector<std::pair<std::string, u64>> take() {
     digests_.emplace_back("board", outer_.digest());
@@ -52,9 +55,7 @@ class ComponentDigests final : public Visitor {
 }  // namespace
 
 Computer::Computer(Config config, memory::Region region)
-    : config_(std::move(config)),
-      memory_(std::move(region)),
-      board_(memory_, board_settings(config_)) {}
+    : config_(std::move(config)), memory_(std::move(region)), board_(memory_, board_settings(config_)) {}
 
 Result<void> Computer::add_processors(const EngineMaker& engine) {
   for (u32 n = 0; n < config_.cpus; ++n) {
@@ -158,6 +159,20 @@ void Computer::visit_devices(Visitor& v) {
     v.component(config_.cpus == 1 ? "cpu" : "cpu" + std::to_string(n), *cpus_[n]);
   }
   board_.visit(v);
+}
+
+// The processors' sums.
+std::vector<std::pair<std::string, u64>> Computer::counters() const {
+  std::vector<std::pair<std::string, u64>> sums;
+  for (const auto& cpu : cpus_) {
+    const auto counters = cpu->counters();
+    sums.resize(counters.size());
+    for (std::size_t n = 0; n < sums.size(); ++n) {
+      sums[n].first = counters[n].first;
+      sums[n].second += counters[n].second;
+    }
+  }
+  return sums;
 }
 
 u64 Computer::digest() {

@@ -37,6 +37,7 @@ class Computer final : public Machine {
   u64 digest() override;
   std::vector<std::pair<std::string, u64>> component_digests() override;
   void visit(Visitor& v) override;
+  std::vector<std::pair<std::string, u64>> counters() const override;
   Bytes configuration() const override { return encode(config_); }
 
   boot::KernelKind kernel_kind() const { return kernel_kind_; }
