@@ -129,8 +129,8 @@ const u8* Translator::missed(const Exit& exit, const u8* record) {
   const u64 revoked = mmu.revocations();
   const bool near = x86::is_canonical(linear) && linear >> 63 == frame_.page >> 63;  // the context is that of this half
   // Looking sets accessed bits, which must wait for the call's push.
-  const bool may_look =
-      near && (!(exit.detail & kBeforePush) || mmu.finds_unchanged(linear, mmu::Access::kFetch, fetch_view()));
+  const auto unchanged = [&](u64 at) { return mmu.finds_unchanged(at, mmu::Access::kFetch, fetch_view()); };
+  const bool may_look = near && (!(exit.detail & kBeforePush) || (unchanged(linear) && unchanged(linear + 14)));
   interpret::Advance how = interpret::Advance::kOneInstruction;
   const bool found = may_look && find(linear, how);
   // A call may hold the address of a stack that it may no longer write to.
@@ -160,7 +160,7 @@ const u8* Translator::link(const Exit& exit, const u8* record) {
   settle(exit);
   interpret::Advance how = interpret::Advance::kOneInstruction;
   const Translation* next = find_or_make(interpreter_.s().rip, how);
-  if (!next || !next->steps) return next_code();
+  if (!next || (!next->steps && !next->crosses)) return next_code();
   if (trace_holds()) {
     const u8* const entry = (exit.detail == kHostFlags ? next->host_entry : next->memory_entry) - cache_.executable();
     u8* const place = const_cast<u8*>(record) - cache_.executable();

@@ -311,33 +311,47 @@ bool goes_on(Trace& trace, Step& step, u16 start, const Reach& reach) {
   return true;
 }
 
+// False: it is for the interpreter, and the trace has no such step.
+bool read_step(interpret::InstructionReader& reader, ByteSpan bytes, u32 mode, Trace& trace) {
+  Step& step = trace.steps.emplace_back();
+  step.offset = trace.end;
+  const decode::DecodeStatus status = reader.read(decode::CodeSize::k64, bytes, step.d, step.row);
+  if (status == decode::DecodeStatus::kOk) step.action = choose(step.d, step.row, mode);
+  if (step.action == Action::kInterpret) {
+    trace.steps.pop_back();
+    trace.interpret = true;
+    trace.crosses = status == decode::DecodeStatus::kTruncated;
+    return false;
+  }
+  step.flags = flag_effect(step.d);
+  step.operand.aligned = wants_alignment(step.d);
+  trace.end = step.end();
+  return true;
+}
+
+void begin_trace(Trace& trace, u16 offset) {
+  trace.steps.clear();
+  trace.turns = 0;
+  trace.interpret = trace.crosses = false;
+  trace.end = offset;
+}
+
 }  // namespace
 
 void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset, u32 mode, const Reach& reach,
                 Trace& trace) {
-  trace.steps.clear();
-  trace.turns = 0;
-  trace.interpret = false;
-  trace.end = offset;
+  begin_trace(trace, offset);
   while (trace.steps.size() < reach.steps && trace.end < memory::kPageSize) {
-    Step& step = trace.steps.emplace_back();
-    step.offset = trace.end;
     const ByteSpan bytes = page.subspan(trace.end, std::min<std::size_t>(15, page.size() - trace.end));
-    if (reader.read(decode::CodeSize::k64, bytes, step.d, step.row) == decode::DecodeStatus::kOk) {
-      step.action = choose(step.d, step.row, mode);
-    }
-    if (step.action == Action::kInterpret) {
-      trace.interpret = true;
-      trace.steps.pop_back();
-      break;
-    }
-    step.flags = flag_effect(step.d);
-    step.operand.aligned = wants_alignment(step.d);
-    trace.end = step.end();
-    if (!goes_on(trace, step, offset, reach)) break;
+    if (!read_step(reader, bytes, mode, trace) || !goes_on(trace, trace.steps.back(), offset, reach)) break;
   }
   if (reach.group) plan_accesses(trace.steps);
   find_needed_flags(trace.steps);
+}
+
+void read_crossing(interpret::InstructionReader& reader, ByteSpan bytes, u16 offset, u32 mode, Trace& trace) {
+  begin_trace(trace, offset);
+  if (read_step(reader, bytes, mode, trace)) find_needed_flags(trace.steps);
 }
 
 }  // namespace pollux::cpu::translate

@@ -77,12 +77,16 @@ struct Trace {
   u16 end = 0;             // offset of what follows the last step; the page's size when that is in the next page
   unsigned turns = 0;      // of the loop at its beginning, that it went on with
   bool interpret = false;  // what follows is for the interpreter
+  bool crosses = false;    // what follows reaches into the next page
 };
 
 // mode: cpu/interpret/mode.h, and the view from kViewShiftInMode on. page: the whole page's bytes. reach: at most
 // kMaxSteps. trace: becomes what was read; its room is used again.
 void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset, u32 mode, const Reach& reach,
                 Trace& trace);
+
+// One instruction that crosses a page, with its bytes. trace.steps is empty when it is for the interpreter.
+void read_crossing(interpret::InstructionReader& reader, ByteSpan bytes, u16 offset, u32 mode, Trace& trace);
 
 // Whether the writer may look at guest memory for it, or leave the trace before it has retired.
 bool may_exit(const Step& step);

@@ -53,9 +53,19 @@ void TranslationCache::replace(Translation& old) {
   dropped_(one);
 }
 
+void TranslationCache::reaches(const Translation& t, u64 second_page) {
+  std::vector<u64>& from = reached_[second_page];
+  const u64 page = t.physical >> memory::kPageShift;
+  if (std::ranges::find(from, page) == from.end()) from.push_back(page);
+}
+
 bool TranslationCache::drop_page(u64 physical_page) {
+  bool any = false;
+  if (auto reached = reached_.extract(physical_page)) {
+    for (const u64 from : reached.mapped()) any |= drop_page(from);
+  }
   const auto page = by_page_.find(physical_page);
-  if (page == by_page_.end()) return false;
+  if (page == by_page_.end()) return any;
   page_.clear();
   for (Translation* t = page->second; t; t = t->next) {
     hide(*t);
@@ -94,6 +104,7 @@ bool TranslationCache::has_room(Assembler& a, u64 bytes) {
 void TranslationCache::flush() {
   index_.clear();
   by_page_.clear();
+  reached_.clear();
   for (unsigned n = unsigned(parts_.size()); n-- > 0;) {
     parts_[n].translations.clear();
     begin_part(n);

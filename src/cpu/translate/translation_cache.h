@@ -31,9 +31,11 @@ struct Translation {
   bool dropped = false;   // not to be found any more
   bool replaced = false;  // by another one, to which its code leads
   bool counts = false;    // how often it is entered, and becomes hot
+  bool crosses = false;   // it has no steps: its first instruction reaches into the next page
   u8 steps = 0;           // 0: the first instruction is for the interpreter; the code only says so
   u8 jump_count = 0;      // jump entries that have led here; more than there is room for: any may
   std::array<u16, 2> jumps{};
+  u64 second_page = 0;               // of an instruction that crosses a page: where it ends, a page's number
   const u8* host_entry = nullptr;    // executable addresses; entered with the guest's flags in the host's
   const u8* memory_entry = nullptr;  // the same with the flags in memory
 };
@@ -49,6 +51,8 @@ class TranslationCache {
   Translation& add(u64 physical, u32 mode);
   // Another one of the same key has taken its place, and its code leads there: it is found no more.
   void replace(Translation& old);
+  // It depends on that page, too: the translations of both pages are dropped together.
+  void reaches(const Translation& t, u64 second_page);
   // False: the page had none. Invariant 2 and 3 hold for what is replaced, too.
   bool drop_page(u64 physical_page);
 
@@ -94,8 +98,9 @@ class TranslationCache {
   u8* next_chunk_ = nullptr;  // of the part
   Assembler hot_, cold_;
   TranslationIndex index_;
-  std::unordered_map<u64, Translation*> by_page_;  // lists of those that are not dropped
-  std::vector<Translation*> page_;                 // that is being dropped
+  std::unordered_map<u64, Translation*> by_page_;      // lists of those that are not dropped
+  std::unordered_map<u64, std::vector<u64>> reached_;  // from which pages, perhaps no longer
+  std::vector<Translation*> page_;                     // that is being dropped
 };
 
 }  // namespace pollux::cpu::translate

@@ -11,6 +11,7 @@ namespace {
 
 // Beside interpret/mode.h's bits.
 constexpr u32 kSeparateMode = 1 << 10;  // accesses do not share look-ups
+constexpr u32 kCrossingMode = 1 << 11;  // one instruction, which crosses a page
 
 constexpr u64 kContextChanges = (u64{1} << 45) - 1;  // that contexts tell apart
 
@@ -152,7 +153,8 @@ Translation* Translator::find(u64 rip, interpret::Advance& how) {
   look_after_jumps();
   const u64 here = context(rip);
   if (jump.linear == rip && jump.context == here) return jump.translation;
-  Translation* const found = find_or_make(rip, how);
+  Translation* found = find_or_make(rip, how);
+  if (found && found->crosses) found = find_crossing(rip);
   if (found) remember_jump(rip, here, *found);
   return found;
 }
@@ -202,6 +204,29 @@ Translation* Translator::find_separate(u64 rip) {
   return &translate(*code, separate, kSeparate, false);
 }
 
+// nullptr: its second page cannot be fetched from, or it is for the interpreter.
+Translation* Translator::find_crossing(u64 rip) {
+  const auto first = fetch(rip);
+  const auto second = fetch((rip | memory::kPageMask) + 1);
+  if (!first || !second) return nullptr;
+  const u64 second_page = second->physical.value >> memory::kPageShift;
+  const u32 crossing = mode() | kCrossingMode;
+  Translation* known = cache_.find(first->physical.value, crossing);
+  if (known && known->second_page == second_page) return known;
+  make_room();
+  std::array<std::byte, 15> bytes;
+  const u64 before = memory::kPageSize - (rip & memory::kPageMask);
+  std::memcpy(bytes.data(), first->host, before);
+  std::memcpy(bytes.data() + before, second->host, bytes.size() - before);
+  read_crossing(interpreter_.reader(), bytes, u16(rip & memory::kPageMask), mode(), trace_);
+  if (trace_.steps.empty()) return nullptr;
+  Translation& made = write(*first, crossing, kSeparate, false);
+  made.second_page = second_page;
+  interpreter_.mmu().watch_code(memory::PhysAddr(second_page << memory::kPageShift));
+  cache_.reaches(made, second_page);
+  return &made;
+}
+
 bool Translator::is_cold(u64 physical) {
   u8& wanted = wanted_[(physical ^ physical >> 16) & (wanted_.size() - 1)];
   if (wanted >= patience_.wanted) return false;
@@ -218,20 +243,29 @@ std::optional<mmu::Translation> Translator::fetch(u64 rip) {
   return t;
 }
 
+void Translator::make_room() {
+  if (cache_.has_room(Writer::kRoom)) return;
+  frame_.jumps.fill({});
+  cache_.make_room();
+  ++drops_;
+  ++counters_.evictions;
+}
+
 Translation& Translator::translate(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts) {
-  const u64 physical = code.physical.value;
-  const u64 offset = physical & memory::kPageMask;
-  if (!cache_.has_room(Writer::kRoom)) {
-    frame_.jumps.fill({});
-    cache_.make_room();
-    ++drops_;
-    ++counters_.evictions;
-  }
+  make_room();
+  const u64 offset = code.physical.value & memory::kPageMask;
+  const ByteSpan page{code.host - offset, memory::kPageSize};
+  read_trace(interpreter_.reader(), page, u16(offset), mode, reach, trace_);
+  return write(code, mode, reach, counts);
+}
+
+// The trace that was read, for which there is room.
+Translation& Translator::write(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts) {
   ++counters_.translations;
-  read_trace(interpreter_.reader(), {code.host - offset, memory::kPageSize}, u16(offset), mode, reach, trace_);
-  interpreter_.mmu().watch_code(memory::PhysAddr(physical - offset));
-  Translation& made = cache_.add(physical, mode);
+  interpreter_.mmu().watch_code(memory::PhysAddr(code.physical.value & ~memory::kPageMask));
+  Translation& made = cache_.add(code.physical.value, mode);
   made.counts = counts;
+  made.crosses = trace_.crosses && trace_.steps.empty();
   std::optional<u16> heat;
   if (counts) frame_.heat[*(heat = next_heat_++)] = patience_.entered;
   const u8* const hot = cache_.hot().at();

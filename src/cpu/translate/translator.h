@@ -88,12 +88,15 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   Translation* find(u64 rip, interpret::Advance& how);
   Translation* find_or_make(u64 rip, interpret::Advance& how);  // beside the jump entries
   Translation* find_separate(u64 rip);
+  Translation* find_crossing(u64 rip);
   mmu::View fetch_view() const { return interpret::Interpreter::view_of(interpreter_.cpl()); }
   std::optional<mmu::Translation> fetch(u64 rip);
   // Code is interpreted until it was wanted often enough.
   bool is_cold(u64 physical);
   // counts: how often it is entered, and becomes hot one day.
   Translation& translate(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts);
+  Translation& write(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts);
+  void make_room();
   void remember_jump(u64 rip, u64 context, Translation& to);
   void forget_jumps(std::span<Translation* const> to);
 

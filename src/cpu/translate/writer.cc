@@ -23,7 +23,7 @@ void Writer::write(const Trace& trace, bool compact, std::optional<u16> heat, Tr
     where_ = Where::kHost;
     save_flags();
     out.memory_entry = a_->at();
-    exit({.kind = ExitKind::kInterpret, .offset = trace.end});
+    write_interpreted();
   } else {
     entry();
     for (; index_ < count(); ++index_) write_step(index_);

@@ -141,6 +141,8 @@ class Writer {
   void write_jump_indirect();
   void write_call_indirect();
   void write_end();
+  void jump_behind();
+  void write_interpreted();
   void edge(const Edge& edge);
   // From behind step, with the flags as where_ says. jump: that leads here; nullptr: none yet.
   void go_to(i64 target, unsigned step, u8* jump = nullptr);

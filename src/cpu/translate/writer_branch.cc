@@ -147,27 +147,39 @@ void Writer::write_end() {
   if (last.action > Action::kBranch) return;
   if (trace_->interpret) {
     save_flags();
-    exit({.kind = ExitKind::kInterpret, .offset = trace_->end});
+    write_interpreted();
   } else if (in_page(trace_->end)) {
     go_to(trace_->end, index_);
   } else {
-    // What cannot be found is looked for behind the trace: its last instruction has retired.
     save_flags();
-    load_target(trace_->end);
-    if (compact_) {
-      call_and_say(thunks_.find_jump[0], {.offset = trace_->end, .flags_from = CallerWord::kNoFlags});
-      take_jump();
-      return;
-    }
-    const std::array<u8*, 2> misses = pieces().find_jump();
-    const u8* const back = a_->at();
-    take_jump();
-    a_ = cold_;
-    for (const u16 detail : {u16(0), kOtherContext}) {
-      a_->link_here(misses[detail]);
-      exit({.kind = ExitKind::kMissed, .offset = trace_->end, .detail = detail}, back);
-    }
+    jump_behind();
   }
+}
+
+// Goes on behind the trace, where its last instruction has retired, through a jump entry.
+void Writer::jump_behind() {
+  load_target(trace_->end);
+  if (compact_) {
+    call_and_say(thunks_.find_jump[0], {.offset = trace_->end, .flags_from = CallerWord::kNoFlags});
+    take_jump();
+    return;
+  }
+  const std::array<u8*, 2> misses = pieces().find_jump();
+  const u8* const back = a_->at();
+  take_jump();
+  a_ = cold_;
+  for (const u16 detail : {u16(0), kOtherContext}) {
+    a_->link_here(misses[detail]);
+    exit({.kind = ExitKind::kMissed, .offset = trace_->end, .detail = detail}, back);
+  }
+}
+
+// What crosses a page has a translation that depends on two pages, so it is not linked to.
+void Writer::write_interpreted() {
+  if (trace_->crosses)
+    jump_behind();
+  else
+    exit({.kind = ExitKind::kInterpret, .offset = trace_->end});
 }
 
 }  // namespace pollux::cpu::translate
