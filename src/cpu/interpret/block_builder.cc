@@ -88,7 +88,22 @@ Instruction Interpreter::lend(const decode::Decoded& decoded, const Binding& row
   return to_instruction(decoded, row, mode_bits_, 0, decode::CodeSize::k64);
 }
 
-void Interpreter::compare_again(const decode::Decoded& decoded, const Binding& row) {
+void Interpreter::flags_again(const decode::Decoded& decoded, const Binding& row, u64 shifted) {
+  const decode::Operand& to = decoded.operands[0];
+  const decode::Operand& from = decoded.operands[1];
+  const auto source = [&] {
+    return from.kind == decode::OperandKind::kGpr ? r_.state.gpr[from.number] : decoded.immediate;
+  };
+  // Its operand as it was; the instruction makes the result of it again.
+  switch (decoded.mnemonic) {
+    case ZYDIS_MNEMONIC_ADD: r_.state.gpr[to.number] -= source(); break;
+    case ZYDIS_MNEMONIC_SUB: r_.state.gpr[to.number] += source(); break;
+    case ZYDIS_MNEMONIC_XOR: r_.state.gpr[to.number] ^= source(); break;
+    case ZYDIS_MNEMONIC_SHL:
+    case ZYDIS_MNEMONIC_SHR:
+    case ZYDIS_MNEMONIC_SAR: r_.state.gpr[to.number] = shifted; break;
+    default: break;
+  }
   row.handler(*this, lend(decoded, row));
 }
 

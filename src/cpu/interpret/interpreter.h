@@ -45,9 +45,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
 
   // Cpu
   StopReason run(door::Position until) override;
-  door::Position position() const override {
-    return door::Position(position_ + u64(current_ - first_));
-  }
+  door::Position position() const override { return door::Position(position_ + u64(current_ - first_)); }
   void set_position(door::Position position) override { position_ = position.value; }
   x86::State& state() override { return r_.state; }
   void state_changed() override;
@@ -69,8 +67,9 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   Instruction lend(const decode::Decoded& decoded, const Binding& row) const;
   // Executes a lent instruction, which is at rip, with its repetitions. Not when wants_turn().
   StopReason execute(const Instruction& lent, u64 until);
-  // The arithmetic flags that a comparison of registers makes.
-  void compare_again(const decode::Decoded& decoded, const Binding& row);
+  // Makes the arithmetic flags of an instruction again that has been executed. Of registers: CMP, TEST; and of at least
+  // 32 bits ADD, SUB (of two registers), AND, OR, XOR; SHL, SHR, SAR, whose operand was shifted.
+  void flags_again(const decode::Decoded& decoded, const Binding& row, u64 shifted);
   // Something besides the next instruction is to be looked at: a stop, an interrupt that may be taken, a trap.
   bool wants_turn() const {
     return (attention_ & ~u32{kLine}) || ((attention_ & kLine) && (r_.state.rflags & x86::kIf));
@@ -117,7 +116,8 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
 
   // The memory operand: its linear address for an access of size bytes (segment checks included where they apply).
   u64 address(const Instruction& i, unsigned size, mmu::Access access) {
-    if (i.bits & kSegmented) [[unlikely]] return segmented_address(i, size, access);
+    if (i.bits & kSegmented) [[unlikely]]
+      return segmented_address(i, size, access);
     return effective_address(i) + cell(i.segment_base);
   }
   // Base + index * scale + displacement, not truncated: LEA.
@@ -138,13 +138,15 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   template <class T>
   T load_aligned(const Instruction& i) {
     const u64 linear = address(i, sizeof(T), mmu::Access::kRead);
-    if (linear & (sizeof(T) - 1)) [[unlikely]] raise(x86::Exception::kProtection, 0);
+    if (linear & (sizeof(T) - 1)) [[unlikely]]
+      raise(x86::Exception::kProtection, 0);
     return read_linear<T>(linear, i.segment);
   }
   template <class T>
   void store_aligned(const Instruction& i, const T& value) {
     const u64 linear = address(i, sizeof(T), mmu::Access::kWrite);
-    if (linear & (sizeof(T) - 1)) [[unlikely]] raise(x86::Exception::kProtection, 0);
+    if (linear & (sizeof(T) - 1)) [[unlikely]]
+      raise(x86::Exception::kProtection, 0);
     write_linear<T>(linear, value, i.segment);
   }
   // Reads the memory operand, applies f, writes the result; f runs once, after every possible fault.
@@ -201,14 +203,12 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   void check_write(u64 linear, unsigned size, u8 segment);
   // Any length up to a page; whole or nothing.
   void read_bytes(u64 linear, void* to, unsigned size, u8 segment) { read_slow(linear, to, size, segment); }
-  void write_bytes(u64 linear, const void* from, unsigned size, u8 segment) {
-    write_slow(linear, from, size, segment);
-  }
+  void write_bytes(u64 linear, const void* from, unsigned size, u8 segment) { write_slow(linear, from, size, segment); }
 
   // Flags.
-  u64 flags() const;                   // all of RFLAGS
-  void set_flags(u64 rflags);          // all of RFLAGS, unchecked
-  void set_arithmetic(u64 rflags) {    // CF PF AF ZF SF OF from RFLAGS layout
+  u64 flags() const;                 // all of RFLAGS
+  void set_flags(u64 rflags);        // all of RFLAGS, unchecked
+  void set_arithmetic(u64 rflags) {  // CF PF AF ZF SF OF from RFLAGS layout
     arithmetic_ = u16((rflags & 0xd5) << 8 | 0x200 | (rflags >> 11 & 1));
   }
   u16 arithmetic() const { return arithmetic_; }
@@ -239,7 +239,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
 
   // Privilege and mode.
   unsigned cpl() const { return cpl_; }
-  bool long_mode() const { return r_.state.efer & x86::kEferLma; }                      // compatibility included
+  bool long_mode() const { return r_.state.efer & x86::kEferLma; }  // compatibility included
   bool code64() const { return code_size_ == decode::CodeSize::k64; }
   bool protected_mode() const { return r_.state.cr0 & x86::kCr0Pe; }
   bool v8086() const { return r_.state.rflags & x86::kVm; }
@@ -254,9 +254,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
 
   // Segment and offset to linear address, with all checks; offset is already truncated to the address size.
   u64 linear_of(u8 segment, u64 offset, unsigned size, mmu::Access access);
-  static u64 truncated(u64 offset, unsigned size) {
-    return size == 8 ? offset : size == 4 ? u32(offset) : u16(offset);
-  }
+  static u64 truncated(u64 offset, unsigned size) { return size == 8 ? offset : size == 4 ? u32(offset) : u16(offset); }
   template <class T>
   T read_at(u8 segment, u64 offset, unsigned address_size) {
     return read_linear<T>(linear_of(segment, truncated(offset, address_size), sizeof(T), mmu::Access::kRead), segment);
@@ -304,11 +302,11 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   void mode_changed();
   void control_changed();  // CR0, CR3, CR4, EFER: tells the MMU, then mode_changed()
 
-  void view_changed();     // RFLAGS.AC alone
+  void view_changed();  // RFLAGS.AC alone
 
   // Ends the block after this instruction, so that the loop looks at attention again.
   void end_block() { end_ = current_ + 1; }
-  void set_shadow();       // STI, MOV SS, POP SS: the next boundary takes no interrupt
+  void set_shadow();  // STI, MOV SS, POP SS: the next boundary takes no interrupt
   void halt();
   // No single-step trap after this instruction although TF was set before it.
   void skip_single_step() { skip_single_step_ = true; }
@@ -326,18 +324,18 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
 
  private:
   enum Attention : u32 {
-    kStop = 1,       // request_stop()
-    kLine = 2,       // the interrupt line is raised
+    kStop = 1,  // request_stop()
+    kLine = 2,  // the interrupt line is raised
     kNmi = 4,
-    kSingleStep = 8, // RFLAGS.TF
-    kShadow = 16,    // state.interrupt_shadow
+    kSingleStep = 8,  // RFLAGS.TF
+    kShadow = 16,     // state.interrupt_shadow
     kHalted = 32,
   };
 
   // run.cc
   StopReason loop(Advance how);
   StopReason take(const x86::Fault& fault);
-  bool deliver_pending();          // NMI, interrupt; true when one was taken
+  bool deliver_pending();  // NMI, interrupt; true when one was taken
   void execute(Block* block, u64 most, unsigned instructions);
   void take_fault(const x86::Fault& fault);
   void refresh_attention();
@@ -389,7 +387,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   BlockCache blocks_;
   InstructionReader reader_;
   mmu::CodeObserver* second_observer_ = nullptr;
-  u32 mode_bits_ = 0;      // key of blocks: code size, units, unmasked SIMD exceptions
+  u32 mode_bits_ = 0;  // key of blocks: code size, units, unmasked SIMD exceptions
   u64 stack_mask_ = 0xffff;
   mmu::View view_ = mmu::View::kSupervisor;
   bool alignment_check_ = false;
@@ -398,14 +396,14 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   bool code_changed_ = false;  // during this block: it, or what its address means
   bool linkable_ = false;      // the block that ran last may be followed by a link
   Block* last_block_ = nullptr;
-  u64 last_rip_ = 0;           // where it began
+  u64 last_rip_ = 0;                                  // where it began
   unsigned most_in_block_ = Block::kMaxInstructions;  // of blocks that are built now
-  u64 budget_ = 0;             // instructions that may retire in this execution of the block
-  u64 deliveries_ = 0;         // since an instruction last retired
-  u64 code_writes_ = 0;        // writes to pages with code
+  u64 budget_ = 0;                                    // instructions that may retire in this execution of the block
+  u64 deliveries_ = 0;                                // since an instruction last retired
+  u64 code_writes_ = 0;                               // writes to pages with code
   u64 context_round_ = 0;
   std::jmp_buf* attempt_ = nullptr;
-  x86::Fault fault_{};         // that was raised last
+  x86::Fault fault_{};  // that was raised last
   u32 host_mxcsr_ = 0;
   bool interrupt_line_ = false;
   bool running_ = false;

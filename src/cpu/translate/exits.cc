@@ -62,11 +62,11 @@ void Translator::settle(const Exit& exit) {
   if (exit.flags_from == Exit::kNone) return;
   const auto code = fetch(frame_.page + exit.flags_from);
   POLLUX_CHECK(code, "the page of running code is there");
-  decode::Decoded comparison;
+  decode::Decoded made;
   const interpret::Binding* row;
   const u64 rest = memory::kPageSize - exit.flags_from;
-  interpreter_.reader().read(decode::CodeSize::k64, {code->host, std::min<u64>(rest, 15)}, comparison, row);
-  interpreter_.compare_again(comparison, *row);
+  interpreter_.reader().read(decode::CodeSize::k64, {code->host, std::min<u64>(rest, 15)}, made, row);
+  interpreter_.flags_again(made, *row, frame_.shifted);
 }
 
 const u8* Translator::interpret_one() {

@@ -81,7 +81,7 @@ class Writer {
   void restore_flags();
   void flags_before_clobber();  // keeps what the current step or a later one needs
   bool needed_after() const { return repeating_ || step().needed_after; }
-  bool can_remake() const;  // the flags of flag_step_, at every exit until they are overwritten
+  bool can_remake(unsigned from) const;  // the flags of flag_step_, at every exit of steps from there on
   // For the exit's record.
   u16 offset_of(int flag_step) const { return flag_step < 0 ? Exit::kNone : trace_->steps[unsigned(flag_step)].offset; }
   int remade() const { return where_ == Where::kRemade ? flag_step_ : -1; }

@@ -4,6 +4,38 @@
 
 namespace pollux::cpu::translate {
 
+namespace {
+
+// The general registers that the step's flags follow from, once it has been executed; nothing: they do not.
+std::optional<u16> remade_from(const Step& step) {
+  const decode::Decoded& d = step.d;
+  if (d.has_memory) return std::nullopt;
+  if (step.action != Action::kSame && step.action != Action::kShift) return std::nullopt;
+  u16 used = 0;
+  for (unsigned k = 0; k < d.operand_count; ++k) {
+    const decode::Operand& o = d.operands[k];
+    if (o.kind == decode::OperandKind::kGpr) used |= u16(1u << (o.number < 16 ? o.number : o.number - 16));
+  }
+  const decode::Operand& to = d.operands[0];
+  const decode::Operand& from = d.operands[1];
+  const bool same = from.kind == decode::OperandKind::kGpr && from.number == to.number;
+  switch (d.mnemonic) {
+    case ZYDIS_MNEMONIC_CMP:
+    case ZYDIS_MNEMONIC_TEST: return used;
+    case ZYDIS_MNEMONIC_AND:
+    case ZYDIS_MNEMONIC_OR:
+    case ZYDIS_MNEMONIC_XOR: return to.bits >= 32 ? std::optional(used) : std::nullopt;
+    case ZYDIS_MNEMONIC_ADD:
+    case ZYDIS_MNEMONIC_SUB: return to.bits >= 32 && !same ? std::optional(used) : std::nullopt;
+    case ZYDIS_MNEMONIC_SHL:
+    case ZYDIS_MNEMONIC_SHR:
+    case ZYDIS_MNEMONIC_SAR: return step.action == Action::kShift && to.bits >= 32 ? std::optional(used) : std::nullopt;
+    default: return std::nullopt;
+  }
+}
+
+}  // namespace
+
 void Writer::save_flags() {
   if (where_ != Where::kHost) return;
   if (compact_ && repair_ == Repair::kNone)
@@ -26,34 +58,30 @@ void Writer::restore_flags() {
 
 void Writer::flags_before_clobber() {
   if (where_ != Where::kHost || !step().needed_before) return;
-  if (can_remake())
+  if (can_remake(index_))
     where_ = Where::kRemade;
   else
     save_flags();
 }
 
-// Only exits need the flags, the instruction that made them can be executed again, and no exit finds its registers
-// changed.
-bool Writer::can_remake() const {
-  if (flag_step_ < 0) return false;
-  const Step& made = trace_->steps[unsigned(flag_step_)];
-  if (made.d.has_memory || made.action != Action::kSame) return false;
-  if (made.d.mnemonic != ZYDIS_MNEMONIC_CMP && made.d.mnemonic != ZYDIS_MNEMONIC_TEST) return false;
-  u16 used = made.d.encoding.has_modrm ? 0 : 1;  // rax is implied
-  for (unsigned k = 0; k < made.d.operand_count; ++k) {
-    const decode::Operand& o = made.d.operands[k];
-    if (o.kind == decode::OperandKind::kGpr) used |= u16(1u << (o.number < 16 ? o.number : o.number - 16));
-  }
+// Only exits need the flags, the instruction that made them can be executed again (Interpreter::flags_again), and no
+// exit finds its registers changed.
+bool Writer::can_remake(unsigned from) const {
+  if (flag_step_ < 0 || repeating_) return false;
+  const std::optional<u16> used = remade_from(trace_->steps[unsigned(flag_step_)]);
+  if (!used) return false;
+  bool changed = false;
   for (unsigned n = unsigned(flag_step_) + 1; n < count(); ++n) {
     const Step& later = trace_->steps[n];
-    if (n >= index_) {
+    if (n >= from) {
       if (later.flags.reads || later.action >= Action::kBranch) return false;
       if (later.flags.writes_some && later.needed_after) return false;
       if (later.action == Action::kShiftByCl && later.needed_after) return false;
       if (later.action == Action::kPushFlags) return false;
+      if (changed && may_exit(later)) return false;
       if (later.flags.writes_all && later.action != Action::kShiftByCl) return true;
     }
-    if (later.d.gprs_written & used) return false;
+    if (later.d.gprs_written & *used) changed = true;
   }
   return false;
 }

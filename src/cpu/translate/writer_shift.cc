@@ -1,6 +1,6 @@
 // Shifts and rotates. Hosts differ in OF after counts other than one, and in CF beyond the operand's width. The
-// interpreter's rules (cpu/interpret/shift.cc) are those for a count of one, on the result: so where flags are needed, the
-// last bit is shifted on its own.
+// interpreter's rules (cpu/interpret/shift.cc) are those for a count of one, on the result: so where flags are needed,
+// the last bit is shifted on its own.
 #include "cpu/translate/writer.h"
 
 namespace pollux::cpu::translate {
@@ -24,6 +24,15 @@ void Writer::write_shift() {
   const Step& s = step();
   if (s.d.has_memory) operand_address();
   give_flags(s.flags);
+  flag_step_ = int(index_);
+  if (!s.d.has_memory && s.flags.writes_all && needed_after() && can_remake(index_ + 1)) {
+    load_guest(kScratch, s.d.operands[0].number);
+    a_->store(frame(offsetof(Frame, shifted)), kScratch);
+    same_instruction(opcode_of(s.d), s.d);
+    where_ = Where::kRemade;
+    repair_ = Repair::kNone;
+    return;
+  }
   if (needed_after()) {
     decode::Decoded first = s.d;
     first.immediate = (s.d.immediate & count_mask(s.d)) - 1;
@@ -34,6 +43,7 @@ void Writer::write_shift() {
     same_instruction(opcode_of(s.d), s.d);
   }
   flags_written(s.flags);
+  flag_step_ = -1;  // what was shifted is lost
 }
 
 // By CL, so perhaps by nothing, which leaves the flags as they were. Registers only, and not RCX.
@@ -71,8 +81,8 @@ void Writer::write_shift_by_cl() {
   where_ = Where::kMemory;
 }
 
-// SHLD, SHRD of registers by an immediate. OF by the rule from the result: SHLD: its sign is not CF; SHRD: its two highest bits
-// differ.
+// SHLD, SHRD of registers by an immediate. OF by the rule from the result: SHLD: its sign is not CF; SHRD: its two
+// highest bits differ.
 void Writer::write_double_shift() {
   const Step& s = step();
   const decode::Decoded& d = s.d;
@@ -81,14 +91,17 @@ void Writer::write_double_shift() {
   const bool wide = d.encoding.wide;
   const unsigned to = d.operands[0].number;
   a_->mov(kScratch, kRaxReg);
-  a_->byte(0x9f);                                              // lahf
+  a_->byte(0x9f);  // lahf
   if (d.mnemonic == ZYDIS_MNEMONIC_SHLD) {
-    a_->byte(0x88), a_->byte(0xe0);                            // mov al, ah
-    a_->byte(0xc0), a_->byte(0xe8), a_->byte(7);               // shr al, 7
-    a_->byte(0x30), a_->byte(0xe0);                            // xor al, ah
-    a_->byte(0x24), a_->byte(1);                               // and al, 1
+    a_->byte(0x88), a_->byte(0xe0);               // mov al, ah
+    a_->byte(0xc0), a_->byte(0xe8), a_->byte(7);  // shr al, 7
+    a_->byte(0x30), a_->byte(0xe0);               // xor al, ah
+    a_->byte(0x24), a_->byte(1);                  // and al, 1
   } else {
-    if (kHostOf[to] == kRaxReg) a_->mov(kAddressReg, kScratch); else load_guest(kAddressReg, to);
+    if (kHostOf[to] == kRaxReg)
+      a_->mov(kAddressReg, kScratch);
+    else
+      load_guest(kAddressReg, to);
     a_->op({.code = 0x03, .wide = wide}, kAddressReg, kAddressReg);  // add
     if (kHostOf[to] == kInMemory) {
       a_->op({.code = 0x33, .wide = wide}, kAddressReg, guest(to));  // xor
@@ -98,7 +111,7 @@ void Writer::write_double_shift() {
     a_->shift(5, kAddressReg, wide ? 63 : 31, wide);
     a_->op({.code = 0x8a, .byte_register = true}, kRaxReg, kAddressReg);  // mov al, r14b
   }
-  a_->byte(0x80), a_->byte(0xe4), a_->byte(0xef);              // and ah, ~AF
+  a_->byte(0x80), a_->byte(0xe4), a_->byte(0xef);  // and ah, ~AF
   a_->op({.code = 0x89, .prefix66 = true}, kRaxReg, Address{kFrameReg, layout_.arithmetic});
   a_->mov(kRaxReg, kScratch);
   where_ = Where::kMemory;
