@@ -179,11 +179,19 @@ const u8* Translator::hot(const Exit& exit) {
   const auto code = fetch(rip);
   Translation* const old = code ? cache_.find(code->physical.value, mode()) : nullptr;
   if (!old || !old->counts) return next_code();
-  u8* const entry = const_cast<u8*>(old->memory_entry) - cache_.executable();
+  // They are in the part that may be filled again for the new one.
+  const u8* const host_entry = old->host_entry;
+  const u8* const memory_entry = old->memory_entry;
   Translation& made = translate(*code, mode(), kLong, false);
   if (trace_holds()) {
-    // What is linked to the old one goes on in the new one.
-    Assembler(entry, entry + kLeap).jump(made.memory_entry - cache_.executable());
+    // What is linked to the old one goes on in the new one. Where the entries differ, saving the flags is as long as a
+    // leap.
+    const auto leap = [&](const u8* from, const u8* to) {
+      u8* const at = const_cast<u8*>(from) - cache_.executable();
+      Assembler(at, at + kLeap).jump(to - cache_.executable());
+    };
+    leap(host_entry, made.host_entry);
+    leap(memory_entry, made.memory_entry);
     cache_.replace(*old);
   }
   remember_jump(rip, context(rip), made);
