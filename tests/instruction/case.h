@@ -65,4 +65,12 @@ struct Output {
   u64 address;  // of #PF
 };
 
+// The byte of an output's memory at an address, or nullptr.
+template <class MaybeConst>
+auto byte_at(MaybeConst& out, u64 address) -> decltype(&out.edge[0]) {
+  if (address >= kWindow && address < kWindow + kWindowSize) return &out.window[address - kWindow];
+  if (address >= kEdge && address < kEdge + kEdgeSize) return &out.edge[address - kEdge];
+  return nullptr;
+}
+
 }  // namespace pollux::test
