@@ -190,6 +190,11 @@ bool Generator::place_operand(Random& random, const Row& row, Encoding& encoding
   if (code_bits_ == 32) target = u32(target);
   out.operand = target;
 
+  if (row.binding->mnemonic == ZYDIS_MNEMONIC_FBLD && random.below(4) != 0) {
+    for (unsigned n = 0; n < 9; ++n) {
+      if (u8* const two = byte_at(out, target + n)) *two = u8(random.below(10) << 4 | random.below(10));
+    }
+  }
   if (encoding.absolute) {
     std::memcpy(&out.code[encoding.displacement_at], &target, d.address_size);
     return true;

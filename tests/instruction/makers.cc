@@ -4,6 +4,8 @@
 
 #include <cstring>
 
+#include "cpu/interpret/x87_remainder.h"
+
 namespace pollux::test {
 
 namespace {
@@ -39,8 +41,8 @@ void write(Output& to, u64 address, u64 value) {
   }
 }
 
-// REPE and REPNE CMPS, SCAS between two iterations: AMD has the flags of the last one. Intel keeps those from before the
-// instruction, as the SDM (vol. 2, REP) says of faults.
+// REPE and REPNE CMPS, SCAS between two iterations: AMD has the flags of the last one. Intel keeps those from before
+// the instruction, as the SDM (vol. 2, REP) says of faults.
 bool repeated_compare(const Input& in, Output& ours) {
   constexpr u64 kStatusFlags = 0x8d5;
   if (ours.vector != kRetired || ours.state.rip != in.state.rip) return false;
@@ -67,7 +69,8 @@ bool forbidden_store(const Input& in, const Output& native, Output& ours) {
   const u16 was = in.state.fx.status, is = native.state.fx.status;
   const bool forbids = is & ~was & ~in.state.fx.control & kExceptions & ~kPrecision;
   const u16 free = kExceptions | kStackFault | kC1;
-  if (!forbids || (is & ~free) != (u16(was & ~free) | kPending) || (was & ~is & (kExceptions | kStackFault))) return false;
+  if (!forbids || (is & ~free) != (u16(was & ~free) | kPending)) return false;
+  if (was & ~is & (kExceptions | kStackFault)) return false;
   retire(in, ours);
   ours.state.fx.status = is;
   return true;
@@ -93,15 +96,19 @@ bool pushing_call(const Input& in, const Output& native, Output& ours) {
   return true;
 }
 
+// The number of the register that is the first operand.
+unsigned first_register(const Input& in) {
+  cpu::decode::Decoded decoded;
+  row_of(in.code_bits, std::as_bytes(std::span(in.code).first(in.length)), decoded);
+  return decoded.operands[0].number;
+}
+
 // BOUND with an index below the lower bound: Intel does not look at the upper one.
 template <class T>
 bool lower_bound(const Input& in, Output& ours) {
-  using cpu::decode::Decoded;
-  Decoded decoded;
   T lower;
-  if (!row_of(in.code_bits, std::as_bytes(std::span(in.code).first(in.length)), decoded)) return false;
   if (ours.vector != kPage || !read(ours, in.operand, lower)) return false;
-  if (T(in.state.gpr[decoded.operands[0].number]) >= lower) return false;
+  if (T(in.state.gpr[first_register(in)]) >= lower) return false;
   ours.vector = kBound;
   ours.error = 0;
   ours.address = 0;
@@ -110,15 +117,56 @@ bool lower_bound(const Input& in, Output& ours) {
 
 // MOVSXD to 16 bits: AMD reads 32 bits of memory, Intel 16.
 bool short_movsxd(const Input& in, Output& ours) {
-  using cpu::decode::Decoded;
-  Decoded decoded;
   u16 value;
-  if (!row_of(in.code_bits, std::as_bytes(std::span(in.code).first(in.length)), decoded)) return false;
   if (ours.vector != kPage || !read(ours, in.operand, value)) return false;
-  u64& to = ours.state.gpr[decoded.operands[0].number];
+  u64& to = ours.state.gpr[first_register(in)];
   retire(in, ours);
   to = (to & ~u64(0xffff)) | value;
   return true;
+}
+
+// A step of FPREM, FPREM1 that does not finish takes from 32 to 63 bits off, and leaves the quotient's bits open.
+bool other_step(const Input& in, const Output& native, Output& ours) {
+  constexpr u16 kC2 = 0x400, kOpen = 0xc390;  // B C3 C1 C0 ES UE
+  const auto of = [&](unsigned n) {
+    const Fx::Register& value = in.state.fx.st[n];
+    return x86::X87Register{value.low, u16(value.high), {}};
+  };
+  namespace x87 = cpu::interpret::x87;
+  if (!(native.state.fx.status & ours.state.fx.status & kC2)) return false;
+  ours.state.fx.status = (ours.state.fx.status & ~kOpen) | (native.state.fx.status & kOpen);
+  for (unsigned bits = 32; bits < 64; ++bits) {
+    const x86::X87Register value = x87::partial_remainder(of(0), of(1), in.state.fx.control, bits).value;
+    ours.state.fx.st[0] = {value.significand, value.sign_exponent};
+    const Fx::Register& got = native.state.fx.st[0];
+    if (value.significand == got.low && value.sign_exponent == u16(got.high)) return true;
+  }
+  return false;
+}
+
+// FYL2X of a power of two: some processors call the exact product inexact, and a denormal one an underflow then.
+bool inexact_logarithm(const Input& in, Output& ours) {
+  constexpr u16 kExceptions = 0x3f, kUnderflow = 0x10, kPrecision = 0x20, kPending = 0x8080;
+  if (ours.vector != kRetired) return false;
+  const bool denormal = (ours.state.fx.st[0].high & 0x7fff) == 0;
+  u16& status = ours.state.fx.status;
+  status |= kPrecision | (denormal ? kUnderflow : 0);
+  if (status & ~in.state.fx.control & kExceptions) status |= kPending;
+  return true;
+}
+
+// FBLD of digits above nine pushes something.
+bool no_decimal(const Input& in, const Output& native, Output& ours) {
+  constexpr u16 kStackFault = 0x40;
+  if (ours.vector != kRetired || native.vector != kRetired) return false;
+  if (ours.state.fx.status & ~in.state.fx.status & kStackFault) return false;
+  bool digits = true;
+  for (unsigned n = 0; n < 9; ++n) {
+    const u8* const two = byte_at(in, in.operand + n);
+    digits &= two && (*two & 15) < 10 && *two >> 4 < 10;
+  }
+  ours.state.fx.st[0] = native.state.fx.st[0];
+  return !digits;
 }
 
 }  // namespace
@@ -147,6 +195,9 @@ bool other_maker(const Row& row, const Input& in, const Output& native, Output& 
       [[fallthrough]];
     case ZYDIS_MNEMONIC_FST: case ZYDIS_MNEMONIC_FIST: case ZYDIS_MNEMONIC_FISTP: case ZYDIS_MNEMONIC_FISTTP:
       return forbidden_store(in, native, ours);
+    case ZYDIS_MNEMONIC_FPREM: case ZYDIS_MNEMONIC_FPREM1: return other_step(in, native, ours);
+    case ZYDIS_MNEMONIC_FYL2X: return inexact_logarithm(in, ours);
+    case ZYDIS_MNEMONIC_FBLD: return no_decimal(in, native, ours);
     case ZYDIS_MNEMONIC_CALL: return pushing_call(in, native, ours);
     case ZYDIS_MNEMONIC_BOUND: return bits == 16 ? lower_bound<i16>(in, ours) : lower_bound<i32>(in, ours);
     case ZYDIS_MNEMONIC_MOVSXD: return bits == 16 && short_movsxd(in, ours);

@@ -2,6 +2,7 @@
 #include "cpu/interpret/x87_bindings.h"
 #include "cpu/interpret/x87_handler.h"
 #include "cpu/interpret/x87_host.h"
+#include "cpu/interpret/x87_remainder.h"
 
 namespace pollux::cpu::interpret {
 
@@ -47,6 +48,13 @@ void memory(Interpreter& r, const Instruction& i) {
 }
 
 // ---- ST(0) and ST(1) to ST(0) ----
+// Of finite numbers by x87_remainder.h; what is left, infinities, NaNs and zeroes, is as the manual's table says.
+template <x87_host::Binary kFinite, x87_host::Binary kHost>
+Outcome remainder(const X87Register& st0, const X87Register& st1, u16 control) {
+  const bool finite = x87::has_remainder(st0) && x87::has_remainder(st1);
+  return finite ? kFinite(st0, st1, control) : kHost(st0, st1, control);
+}
+
 template <x87_host::Binary kOp, u16 kConditions>
 void with_st1(Interpreter& r, const Instruction& i) {
   X87Stack stack = begin(r, i);
@@ -106,7 +114,10 @@ void fxtract(Interpreter& r, const Instruction& i) {
 constexpr u16 kUnordered = kX87C0 | kX87C2 | kX87C3;
 using Compare = u16 (*)(const X87Register&, const X87Register&, u16);
 
-// An unmasked #I leaves operands and stack alone; the condition codes are as the host leaves them.
+// Compared under masked exceptions: makers differ in what an unmasked one does to the condition codes. Here they are as
+// without it, and the operands and the stack are left alone.
+constexpr u16 masked(u16 control) { return control | kX87Exceptions; }
+
 void finish_compare(X87Stack& stack, u16 status, Pop pop) {
   if (stack.take(status, kX87Conditions) & kX87Before) return;
   if (pop != Pop::kNo) stack.pop();
@@ -126,7 +137,7 @@ template <Compare kOp, Pop kPop>
 void compare_st(Interpreter& r, const Instruction& i, unsigned from) {
   X87Stack stack = begin(r, i);
   if (compare_underflow(r, stack, stack.empty(0) || stack.empty(from), kPop)) return;
-  finish_compare(stack, kOp(stack.st(0), stack.st(from), r.s().x87.control), kPop);
+  finish_compare(stack, kOp(stack.st(0), stack.st(from), masked(r.s().x87.control)), kPop);
 }
 template <Compare kOp, Pop kPop, unsigned kPlace>  // kPlace: which operand names ST(i)
 void compare_register(Interpreter& r, const Instruction& i) {
@@ -142,7 +153,7 @@ void compare_memory(Interpreter& r, const Instruction& i) {
   T value;
   X87Stack stack = begin_load(r, i, value);
   if (compare_underflow(r, stack, stack.empty(0), kPop)) return;
-  finish_compare(stack, kOp(stack.st(0), value, r.s().x87.control).status, kPop);
+  finish_compare(stack, kOp(stack.st(0), value, masked(r.s().x87.control)).status, kPop);
 }
 
 // FCOMI family: ZF PF CF as the comparison says, SF OF AF cleared. Unmasked #I leaves the flags.
@@ -153,7 +164,7 @@ void compare_flags(Interpreter& r, const Instruction& i) {
   if (stack.empty(0) || stack.empty(i.r[1])) {
     if (!stack.underflow()) return;
   } else {
-    status = kOp(stack.st(0), stack.st(i.r[1]), r.s().x87.control);
+    status = kOp(stack.st(0), stack.st(i.r[1]), masked(r.s().x87.control));
     if (stack.take(status) & kX87Before) return;
   }
   u64 flags = 0;
@@ -167,7 +178,7 @@ void compare_flags(Interpreter& r, const Instruction& i) {
 void ftst(Interpreter& r, const Instruction& i) {
   X87Stack stack = begin(r, i);
   if (compare_underflow(r, stack, stack.empty(0), Pop::kNo)) return;
-  stack.take(x87_host::ftst(stack.st(0), r.s().x87.control), kX87Conditions);
+  stack.take(x87_host::ftst(stack.st(0), masked(r.s().x87.control)), kX87Conditions);
 }
 
 void fxam(Interpreter& r, const Instruction& i) {
@@ -197,8 +208,8 @@ constexpr Binding kRows[] = {
     POLLUX_MEMORY(ADD, add), POLLUX_MEMORY(MUL, mul), POLLUX_MEMORY(SUB, sub),
     POLLUX_MEMORY(SUBR, subr), POLLUX_MEMORY(DIV, div), POLLUX_MEMORY(DIVR, divr),
     {ZYDIS_MNEMONIC_FSCALE, with_st1<x87_host::fscale, kX87C1>, {}, Unit::kX87},
-    {ZYDIS_MNEMONIC_FPREM, with_st1<x87_host::fprem, kX87Conditions>, {}, Unit::kX87},
-    {ZYDIS_MNEMONIC_FPREM1, with_st1<x87_host::fprem1, kX87Conditions>, {}, Unit::kX87},
+    {ZYDIS_MNEMONIC_FPREM, with_st1<remainder<x87::fprem, x87_host::fprem>, kX87Conditions>, {}, Unit::kX87},
+    {ZYDIS_MNEMONIC_FPREM1, with_st1<remainder<x87::fprem1, x87_host::fprem1>, kX87Conditions>, {}, Unit::kX87},
     {ZYDIS_MNEMONIC_FSQRT, unary<x87_host::fsqrt>, {}, Unit::kX87},
     {ZYDIS_MNEMONIC_FRNDINT, unary<x87_host::frndint>, {}, Unit::kX87},
     {ZYDIS_MNEMONIC_FCHS, sign<0xffff, 0x8000>, {}, Unit::kX87},

@@ -121,12 +121,6 @@ POLLUX_LOAD(fild_m16, "filds")
 POLLUX_LOAD(fild_m32, "fildl")
 POLLUX_LOAD(fild_m64, "fildll")
 
-X87Register fbld(const X87Register& packed_decimal) {
-  X87Register out;
-  asm volatile("fbld %1; fstpt %0" : "=m"(out) : "m"(packed_decimal) : POLLUX_X87_CLOBBERS);
-  return out;
-}
-
 #define POLLUX_CONSTANT(name)                                                                                 \
   X87Register name(u16 control) {                                                                             \
     X87Register out;                                                                                          \

@@ -1,6 +1,7 @@
 // The host's x87 unit as a calculator: each function executes one instruction on copied operands under the guest's
-// control word and says what came out. IEEE-exact instructions only; the transcendental ones are in
-// x87_transcendental.h, because processors differ in them.
+// control word and says what came out. IEEE-exact instructions only. What processors differ in is computed elsewhere:
+// the transcendental functions in x87_transcendental.h, finite remainders in x87_remainder.h, decimal loads by their
+// handler.
 //
 // How: the exceptions may be unmasked in the control word. An unmasked one stays pending on the host, which traps at
 // the next waiting instruction only; each function collects the status word and clears it before that. So the
@@ -43,14 +44,14 @@ struct Memory {
   static Outcome fcom(const x86::X87Register& to, u64 from, u16 control);  // value: unchanged
 };
 
-// ST(0) and ST(1) to a new ST(0).
+// ST(0) and ST(1) to a new ST(0). Remainders: where one of the two is no finite number or is zero.
 Outcome fscale(const x86::X87Register& st0, const x86::X87Register& st1, u16 control);
 Outcome fprem(const x86::X87Register& st0, const x86::X87Register& st1, u16 control);
 Outcome fprem1(const x86::X87Register& st0, const x86::X87Register& st1, u16 control);
 // ST(0) to a new ST(0).
 Outcome fsqrt(const x86::X87Register& st0, u16 control);
 Outcome frndint(const x86::X87Register& st0, u16 control);
-// Comparisons: condition codes and exceptions in status.
+// Comparisons: condition codes and exceptions in status. control: with its exceptions masked.
 u16 fcom(const x86::X87Register& st0, const x86::X87Register& from, u16 control);
 u16 fucom(const x86::X87Register& st0, const x86::X87Register& from, u16 control);
 u16 ftst(const x86::X87Register& st0, u16 control);
@@ -62,13 +63,12 @@ struct Extracted {
 };
 Extracted fxtract(const x86::X87Register& st0, u16 control);
 
-// Loads, to the 80-bit format. status tells an exception; when it is an unmasked #I or #D there is no value.
+// Loads, to the 80-bit format. control: with its exceptions masked. status tells those that there are.
 Outcome fld_m32(u64 from, u16 control);
 Outcome fld_m64(u64 from, u16 control);
 Outcome fild_m16(u64 from, u16 control);
 Outcome fild_m32(u64 from, u16 control);
 Outcome fild_m64(u64 from, u16 control);
-x86::X87Register fbld(const x86::X87Register& packed_decimal);  // its ten bytes in the register's layout
 
 // Constants, rounded as the control word says.
 x86::X87Register fld1(u16 control);

@@ -1,4 +1,6 @@
 // x87 loads, stores, constants, and the instructions that only move registers or tags.
+#include <bit>
+
 #include "cpu/interpret/x87_bindings.h"
 #include "cpu/interpret/x87_handler.h"
 #include "cpu/interpret/x87_host.h"
@@ -29,7 +31,8 @@ void load(Interpreter& r, const Instruction& i) {
     if (stack.overflow()) stack.push(kX87Indefinite);
     return;
   }
-  const Outcome out = kOp(value, r.s().x87.control);
+  // Under masked exceptions, as makers differ in whether an unmasked #D pushes. Here it does not.
+  const Outcome out = kOp(value, r.s().x87.control | kX87Exceptions);
   if (stack.take(out.status) & kX87Before) return;
   stack.push(out.value);
 }
@@ -50,10 +53,19 @@ void fld_m80(Interpreter& r, const Instruction& i) {
   push_exact(stack, {value.significand, value.sign_exponent, {}});
 }
 
+// A digit above nine, which the manuals leave undefined, counts as what it is worth.
 void fbld(Interpreter& r, const Instruction& i) {
-  Extended value;
-  X87Stack stack = begin_load(r, i, value);
-  push_exact(stack, x87_host::fbld({value.significand, value.sign_exponent, {}}));
+  Extended decimal;
+  X87Stack stack = begin_load(r, i, decimal);
+  u64 value = 0;
+  for (unsigned digit = 18; digit-- > 0;) {
+    const u64 from = digit < 16 ? decimal.significand >> 4 * digit : u64(decimal.sign_exponent >> 4 * (digit - 16));
+    value = 10 * value + (from & 15);
+  }
+  const u16 sign = decimal.sign_exponent & 0x8000;
+  if (value == 0) return push_exact(stack, {0, sign, {}});
+  const unsigned shift = unsigned(std::countl_zero(value));
+  push_exact(stack, {value << shift, u16(sign | (16383 + 63 - shift)), {}});
 }
 
 void fld_register(Interpreter& r, const Instruction& i) {
@@ -92,7 +104,7 @@ void store_outcome(Interpreter& r, const Instruction& i, X87Stack& stack, const 
     check_store<T>(r, i);
   }
   x87::note_instruction(r, i);
-  stack.take(out.status);
+  stack.take(completes ? out.status : out.status & ~(kX87Pe | kX87C1));  // nothing is stored, so nothing was rounded
   if (completes && kPop) stack.pop();
 }
 

@@ -74,11 +74,13 @@ class X87Stack {
   }
 
   // Takes the exception flags of a host's status word, C1, and the condition codes named. Returns those exceptions
-  // that are unmasked.
+  // that are unmasked. After one that comes before the computation there is nothing that could have been rounded.
   u16 take(u16 host_status, u16 conditions = kX87C1) {
-    f_.status = u16((f_.status & ~conditions) | (host_status & (kX87Exceptions | conditions)));
+    const u16 unmasked = host_status & u16(~f_.control) & kX87Exceptions;
+    const u16 open = unmasked & kX87Before ? kX87Oe | kX87Ue | kX87Pe | kX87C1 : 0;
+    f_.status = u16((f_.status & ~conditions) | (host_status & ~open & (kX87Exceptions | conditions)));
     update_summary();
-    return host_status & u16(~f_.control) & kX87Exceptions;
+    return unmasked & ~open;
   }
 
   // A source register that is empty, or a push onto a full stack: #IS. True when it is masked, so that the
