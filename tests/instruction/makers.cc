@@ -155,6 +155,26 @@ bool inexact_logarithm(const Input& in, Output& ours) {
   return true;
 }
 
+template <class T>
+bool quiet_nan(T bits) {
+  constexpr T kQuiet = sizeof(T) == 4 ? T(0x7fc0'0000) : T(0x7ff8'0000'0000'0000);
+  return (bits & kQuiet) == kQuiet;
+}
+
+// DPPS, DPPD with several NaNs: Intel takes the sum of each lane for itself, and another NaN for each.
+template <class T>
+bool other_nan(const Input& in, const Output& native, Output& ours) {
+  T to[16 / sizeof(T)], from[16 / sizeof(T)];
+  Fx::Register& result = ours.state.fx.xmm[first_register(in)];
+  std::memcpy(to, &result, 16);
+  std::memcpy(from, &native.state.fx.xmm[first_register(in)], 16);
+  for (unsigned n = 0; n < 16 / sizeof(T); ++n) {
+    if (quiet_nan(to[n]) && quiet_nan(from[n])) to[n] = from[n];
+  }
+  std::memcpy(&result, to, 16);
+  return true;
+}
+
 // FBLD of digits above nine pushes something.
 bool no_decimal(const Input& in, const Output& native, Output& ours) {
   constexpr u16 kStackFault = 0x40;
@@ -198,6 +218,8 @@ bool other_maker(const Row& row, const Input& in, const Output& native, Output& 
     case ZYDIS_MNEMONIC_FPREM: case ZYDIS_MNEMONIC_FPREM1: return other_step(in, native, ours);
     case ZYDIS_MNEMONIC_FYL2X: return inexact_logarithm(in, ours);
     case ZYDIS_MNEMONIC_FBLD: return no_decimal(in, native, ours);
+    case ZYDIS_MNEMONIC_DPPS: return other_nan<u32>(in, native, ours);
+    case ZYDIS_MNEMONIC_DPPD: return other_nan<u64>(in, native, ours);
     case ZYDIS_MNEMONIC_CALL: return pushing_call(in, native, ours);
     case ZYDIS_MNEMONIC_BOUND: return bits == 16 ? lower_bound<i16>(in, ours) : lower_bound<i32>(in, ours);
     case ZYDIS_MNEMONIC_MOVSXD: return bits == 16 && short_movsxd(in, ours);

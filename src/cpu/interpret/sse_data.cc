@@ -2,6 +2,7 @@
 #include "cpu/interpret/sse_approximate.h"
 #include "cpu/interpret/sse_bindings.h"
 #include "cpu/interpret/sse_handler.h"
+#include "cpu/interpret/sse_horizontal.h"
 
 namespace pollux::cpu::interpret {
 
@@ -67,22 +68,21 @@ Xmm selected(Xmm from, u8 imm, Tiny lanes) {
   return {half(from.low, imm >> 4), half(from.high, imm >> 6)};
 }
 
-// DPPS and DPPD. With underflow unmasked the steps, products and first sums, are made again to see whether one is tiny.
-template <XmmImmFunction kOp, XmmFunction kMultiply, XmmFunction kAdd, Tiny kTiny>
+// DPPS and DPPD: products and sums one after the other, as the manual writes them. Bits 0 and up of imm8 name the
+// lanes that get the sum, the others become zero.
+template <XmmFunction kMultiply, XmmFunction kAdd, unsigned kSums, Tiny kTiny>
 void dot(Interpreter& r, const Instruction& i) {
-  constexpr u32 kUnderflowMask = 1u << 11;
   const Xmm from = source<16>(r, i);
-  Xmm& to = reg(r, i, 0);
   const u8 imm = u8(i.immediate);
-  if (!(r.s().mxcsr & kUnderflowMask)) [[unlikely]] {
-    Xmm step = selected(to, imm, kTiny);
-    kMultiply(step, selected(from, imm, kTiny));
-    sse::flag_tiny(step, kTiny);
-    kAdd(step, Xmm(step));
-    sse::flag_tiny(step, kTiny);
+  Xmm& to = reg(r, i, 0);
+  Xmm value = selected(to, imm, kTiny);
+  kMultiply(value, selected(from, imm, kTiny));
+  sse::check_tiny<kTiny>(r, value);
+  for (unsigned n = 0; n < kSums; ++n) {
+    kAdd(value, Xmm(value));
+    sse::check_tiny<kTiny>(r, value);
   }
-  kOp(to, from, imm);
-  sse::check_tiny<kTiny>(r, to);
+  to = selected(value, u8(imm << 4), kTiny);
 }
 
 // INSERTPS takes the single that imm8 names from a register, the only one from memory (SDM vol. 2: COUNT_S is 0).
@@ -149,8 +149,8 @@ constexpr u8 alignment(unsigned bytes) { return bytes == 16 ? kAligned : kPlain;
 #define POLLUX_ROW_FLOAT_IMM(NAME, text, bytes, count, tiny)                                             \
   {ZYDIS_MNEMONIC_##NAME, data_imm<xmm::text, bytes, Tiny::tiny>, {kXmm, kXmmM128, kImm}, Unit::kSse,    \
    u8(alignment(bytes) | kSimdFp)},
-#define POLLUX_ROW_DOT(NAME, text, multiply, add, tiny)                                                  \
-  {ZYDIS_MNEMONIC_##NAME, dot<xmm::text, xmm::multiply, xmm::add, Tiny::tiny>, {kXmm, kXmmM128, kImm},   \
+#define POLLUX_ROW_DOT(NAME, multiply, add, sums, tiny)                                                  \
+  {ZYDIS_MNEMONIC_##NAME, dot<xmm::multiply, xmm::add, sums, Tiny::tiny>, {kXmm, kXmmM128, kImm},        \
    Unit::kSse, kAligned | kSimdFp},
 #define POLLUX_ROW_COMPARE(NAME, text, bytes) \
   {ZYDIS_MNEMONIC_##NAME, compare<xmm::text, bytes>, {kXmm, kXmmM128}, Unit::kSse, kSimdFp},
@@ -165,8 +165,9 @@ constexpr Binding kRows[] = {
     POLLUX_SSE_INTEGER_IMM(POLLUX_ROW_IMM)
     POLLUX_SSE_FLOAT(POLLUX_ROW_FLOAT)
     POLLUX_SSE_FLOAT_IMM(POLLUX_ROW_FLOAT_IMM)
-    POLLUX_ROW_DOT(DPPS, dpps, mulps, haddps, kSingles)
-    POLLUX_ROW_DOT(DPPD, dppd, mulpd, haddpd, kDoubles)
+    POLLUX_SSE_HORIZONTAL(POLLUX_ROW_FLOAT)
+    POLLUX_ROW_DOT(DPPS, mulps, haddps, 2, kSingles)
+    POLLUX_ROW_DOT(DPPD, mulpd, haddpd, 1, kDoubles)
     POLLUX_SSE_COMPARE(POLLUX_ROW_COMPARE)
     POLLUX_SSE_BLENDV(POLLUX_ROW_BLENDV)
     {ZYDIS_MNEMONIC_PSLLDQ, shift_bytes<xmm::pslldq>, {kXmm, kImm}, Unit::kSse},

@@ -1,6 +1,7 @@
 // What each SSE and AES data instruction does to copied operands: one function for each row of sse_table.h, named as
 // the instruction, which executes that very instruction on the host's vector unit. So results are right by
-// construction and the same on every host (the approximating instructions are not here: sse_approximate.h).
+// construction and the same on every host (not here are the approximating instructions, sse_approximate.h,
+// and those in which makers choose among NaNs differently, sse_horizontal.h).
 //
 //   xmm::paddb(to, from)            to is the destination before and after; from the source, of which an
 //   xmm::pshufd(to, from, imm8)     instruction with a short memory source reads the low bytes only
@@ -37,7 +38,6 @@ POLLUX_AES(POLLUX_DECLARE)
 POLLUX_SSE_INTEGER_IMM(POLLUX_DECLARE)
 POLLUX_SSE_INSERT(POLLUX_DECLARE)
 POLLUX_SSE_FLOAT_IMM(POLLUX_DECLARE)
-POLLUX_SSE_DOT(POLLUX_DECLARE)
 POLLUX_AES_IMM(POLLUX_DECLARE)
 #undef POLLUX_DECLARE
 

@@ -66,8 +66,7 @@
   X(MAXPD, maxpd, 16, kNever) X(MAXSS, maxss, 4, kNever) X(MAXSD, maxsd, 8, kNever)                \
   X(SQRTPS, sqrtps, 16, kNever) X(SQRTPD, sqrtpd, 16, kNever) X(SQRTSS, sqrtss, 4, kNever)         \
   X(SQRTSD, sqrtsd, 8, kNever) X(ADDSUBPS, addsubps, 16, kSingles)                                 \
-  X(ADDSUBPD, addsubpd, 16, kDoubles) X(HADDPS, haddps, 16, kSingles)                              \
-  X(HADDPD, haddpd, 16, kDoubles) X(HSUBPS, hsubps, 16, kSingles) X(HSUBPD, hsubpd, 16, kDoubles)  \
+  X(ADDSUBPD, addsubpd, 16, kDoubles)                                                              \
   X(CVTPS2PD, cvtps2pd, 8, kNever) X(CVTPD2PS, cvtpd2ps, 16, kSingles)                             \
   X(CVTDQ2PS, cvtdq2ps, 16, kNever) X(CVTPS2DQ, cvtps2dq, 16, kNever)                              \
   X(CVTTPS2DQ, cvttps2dq, 16, kNever) X(CVTPD2DQ, cvtpd2dq, 16, kNever)                            \
@@ -81,8 +80,10 @@
   X(ROUNDPD, roundpd, 16, 16, kNever) X(ROUNDSS, roundss, 4, 16, kNever)                           \
   X(ROUNDSD, roundsd, 8, 16, kNever)
 
-// The same: dot products, whose steps may underflow too.
-#define POLLUX_SSE_DOT(X) X(DPPS, dpps, 16, 256, kSingles) X(DPPD, dppd, 16, 256, kDoubles)
+// X(mnemonic, text, source bytes, tiny): the same, computed from those above (sse_horizontal.h).
+#define POLLUX_SSE_HORIZONTAL(X)                                                                   \
+  X(HADDPS, haddps, 16, kSingles) X(HADDPD, haddpd, 16, kDoubles)                                  \
+  X(HSUBPS, hsubps, 16, kSingles) X(HSUBPD, hsubpd, 16, kDoubles)
 
 // X(mnemonic, text, source bytes): comparisons that write RFLAGS and MXCSR.
 #define POLLUX_SSE_COMPARE(X)                                                                      \
