@@ -51,6 +51,12 @@ Action vector_action(const Decoded& d, const interpret::Binding& row, u32 mode) 
     case ZYDIS_MNEMONIC_RCPSS:
     case ZYDIS_MNEMONIC_RSQRTPS:
     case ZYDIS_MNEMONIC_RSQRTSS:
+    case ZYDIS_MNEMONIC_HADDPS:  // of several NaNs makers take different ones
+    case ZYDIS_MNEMONIC_HADDPD:
+    case ZYDIS_MNEMONIC_HSUBPS:
+    case ZYDIS_MNEMONIC_HSUBPD:
+    case ZYDIS_MNEMONIC_DPPS:
+    case ZYDIS_MNEMONIC_DPPD:
     case ZYDIS_MNEMONIC_LDMXCSR:
     case ZYDIS_MNEMONIC_STMXCSR:
     case ZYDIS_MNEMONIC_MASKMOVDQU:
