@@ -27,8 +27,11 @@ void Generator::modify_code() {
   if (immediate_form) f.immediate_bytes = u8(size == 8 ? 4 : size), f.immediate = immediate(4);
   if (immediate_form && one_in(3)) f.immediate = 0x9090909090909090;
   if (one_in(4)) f.opcode = u8(immediate_form ? 0x80 : 0x30) | (size == 1 ? 0 : 1);  // add imm, xor
-  Item item{.shape = Shape::kMemory, .form = f, .reg = immediate_form ? 0 : any(),
-            .memory = {.base = one_in(2) ? Memory::kRip : Memory::kNone}, .refers = Refers::kDisplacement,
+  Item item{.shape = Shape::kMemory,
+            .form = f,
+            .reg = immediate_form ? 0 : any(),
+            .memory = {.base = one_in(2) ? Memory::kRip : Memory::kNone},
+            .refers = Refers::kDisplacement,
             .addend = i32(random_.below(8))};
   if (one_in(3)) item.addend += i32(page_at(kAliasPage) - kCode);
   if (one_in(4)) item.addend += i32(random_.below(4096));
@@ -52,9 +55,9 @@ void Generator::change_pages() {
   unsigned reg = 0;
   switch (random_.below(9)) {
     case 0: f.immediate = 0; break;
-    case 1: f.immediate = use.physical; break;                       // not present
+    case 1: f.immediate = use.physical; break;  // not present
     case 2: f.immediate = use.physical | kPresent | kUser; break;
-    case 3: f.immediate = use.physical | kPresent | kWrite; break;   // supervisor
+    case 3: f.immediate = use.physical | kPresent | kWrite; break;  // supervisor
     case 4: f.immediate = page_use(kOtherCodePage).physical | kAll; break;
     case 5: f.immediate = page_use(unsigned(random_.below(kRegionPages))).physical | kAll; break;
     case 6: f.immediate = use.physical | kAll; break;
@@ -64,35 +67,56 @@ void Generator::change_pages() {
   if (f.immediate >> 31 && f.opcode == 0xc7) f.immediate = 0;
   add({.shape = Shape::kMemory, .form = f, .reg = reg, .memory = m});
   if (!program_.user && one_in(3)) {
-    add({.shape = Shape::kMemory, .form = {.opcode = 0x01, .map = 1}, .reg = 7, .memory = aimed(page_at(page))});  // invlpg
+    add({.shape = Shape::kMemory,
+         .form = {.opcode = 0x01, .map = 1},
+         .reg = 7,
+         .memory = aimed(page_at(page))});  // invlpg
   }
 }
 
 void Generator::system() {
   const auto raw = [&](std::vector<u8> bytes) { add({.raw = std::move(bytes)}); };
-  switch (random_.below(18)) {
-    case 0: raw({0x0f, 0xa2}); forget(0), forget(1), forget(2), forget(3); return;   // cpuid
-    case 1: raw({0x0f, 0x31}); forget(0), forget(2); return;                         // rdtsc
-    case 2: raw({0x0f, 0x05}); forget(1), forget(11); return;                        // syscall
+  const auto rex = [&] { return u8(0x40 | random_.below(2) << 3 | random_.below(2)); };  // W, B
+  switch (random_.below(20)) {
+    case 0:
+      raw({0x0f, 0xa2});
+      forget(0), forget(1), forget(2), forget(3);
+      return;  // cpuid
+    case 1:
+      raw({0x0f, 0x31});
+      forget(0), forget(2);
+      return;  // rdtsc
+    case 2:
+      raw({0x0f, 0x05});
+      forget(1), forget(11);
+      return;  // syscall
     case 3: raw({0xcc}); return;
     case 4: raw({0x0f, 0x0b}); return;
-    case 5: raw({u8(random_.below(2) ? 0xfa : 0xfb)}); return;                       // cli, sti
-    case 6: raw({0x0f, 0x01, u8(0xca + random_.below(2))}); return;                  // clac, stac
-    case 7: raw({0x0f, 0x01, 0xf8}); return;                                         // swapgs
-    case 8: raw({0xf3, 0x48, 0x0f, 0xae, u8(0xc0 | random_.below(32))}); known_.fill(false); return;  // rdfsbase ...
-    case 9:                                                                          // mov rax, cr3; mov cr3, rax
+    case 5: raw({u8(random_.below(2) ? 0xfa : 0xfb)}); return;       // cli, sti
+    case 6: raw({0x0f, 0x01, u8(0xca + random_.below(2))}); return;  // clac, stac
+    case 7: raw({0x0f, 0x01, 0xf8}); return;                         // swapgs
+    case 8:                                                          // rdfsbase ...
+      raw({0xf3, rex(), 0x0f, 0xae, u8(0xc0 | random_.below(32))});
+      return known_.fill(false);
+    case 9:  // mov rax, cr3; mov cr3, rax
       raw({0x0f, 0x20, 0xd8}), raw({0x0f, 0x22, 0xd8});
       return forget(0);
-    case 10: raw({u8(0xe4 + random_.below(4)), u8(random_.next())}); return forget(0);  // in, out
+    case 10: raw({u8(0xe4 + random_.below(4)), u8(random_.next())}); return forget(0);          // in, out
     case 11: on_memory({.opcode = 0xae, .map = 1}, 2 + unsigned(random_.below(2)), 4); return;  // ldmxcsr, stmxcsr
-    case 12: raw({0xf3, 0x90}); return;                                              // pause
-    case 13: raw({0x0f, 0xae, u8(0xe8 + 8 * random_.below(3))}); return;             // fences
-    case 14: on_memory({.opcode = 0x18, .map = 1}, unsigned(random_.below(4)), 1); return;  // prefetch
-    case 15: raw({0x0f, 0x06}); return;                                              // clts
-    case 16:                                                                         // smsw; lmsw with TS
+    case 12: raw({0xf3, 0x90}); return;                                                         // pause
+    case 13: raw({0x0f, 0xae, u8(0xe8 + 8 * random_.below(3))}); return;                        // fences
+    case 14: on_memory({.opcode = 0x18, .map = 1}, unsigned(random_.below(4)), 1); return;      // prefetch
+    case 15: raw({0x0f, 0x06}); return;                                                         // clts
+    case 16:                                                                                    // smsw; lmsw with TS
       raw({0x0f, 0x01, 0xe0}), raw({0x83, 0xc8, 0x08}), raw({0x0f, 0x01, 0xf0});
       return forget(0);
-    default: raw({0xf4}); return;                                                    // hlt
+    case 17:  // mov from a control register
+      raw({rex(), 0x0f, 0x20, u8(0xc0 | std::array{0, 2, 3, 4}[random_.below(4)] << 3 | random_.below(8))});
+      return known_.fill(false);
+    case 18:  // mov from a segment register
+      raw({rex(), 0x8c, u8(0xc0 | random_.below(6) << 3 | random_.below(8))});
+      return known_.fill(false);
+    default: raw({0xf4}); return;  // hlt
   }
 }
 

@@ -50,7 +50,7 @@ class Planner {
   void plan() {
     for (Step& step : steps_) {
       // They change what an address means.
-      if (step.action == Action::kSwapGs) closed_ = group_count_;
+      if (step.action == Action::kSwapGs || step.action == Action::kWriteBase) closed_ = group_count_;
       if (step.action == Action::kLent) {
         closed_ = group_count_;
         for (Value& value : values_) value = fresh();

@@ -9,7 +9,10 @@ bool is_shift(decode::Mnemonic m) {
 }
 bool is_rotate(decode::Mnemonic m) { return m == ZYDIS_MNEMONIC_ROL || m == ZYDIS_MNEMONIC_ROR; }
 
+bool is_double_shift(decode::Mnemonic m) { return m == ZYDIS_MNEMONIC_SHLD || m == ZYDIS_MNEMONIC_SHRD; }
+
 bool counts_by_cl(const decode::Decoded& d) {
+  if (is_double_shift(d.mnemonic)) return d.encoding.immediate_bytes == 0;
   return d.encoding.map == 0 && (d.opcode == 0xd2 || d.opcode == 0xd3);
 }
 
@@ -23,25 +26,18 @@ FlagEffect flag_effect(const decode::Decoded& d) {
     case ZYDIS_MNEMONIC_BT:
     case ZYDIS_MNEMONIC_BTS:
     case ZYDIS_MNEMONIC_BTR:
-    case ZYDIS_MNEMONIC_BTC:
-      written = x86::kCf;
-      break;
+    case ZYDIS_MNEMONIC_BTC: written = x86::kCf; break;
     case ZYDIS_MNEMONIC_PUSHFQ:
       e.reads = true;
       written = 0;
       break;
+    case ZYDIS_MNEMONIC_MOV:  // of control registers, which leaves the flags alone here
     case ZYDIS_MNEMONIC_DIV:
-    case ZYDIS_MNEMONIC_IDIV:
-      written = 0;
-      break;
+    case ZYDIS_MNEMONIC_IDIV: written = 0; break;
     case ZYDIS_MNEMONIC_MUL:
-    case ZYDIS_MNEMONIC_IMUL:
-      e.repair = Repair::kCarryOnly;
-      break;
+    case ZYDIS_MNEMONIC_IMUL: e.repair = Repair::kCarryOnly; break;
     case ZYDIS_MNEMONIC_BSF:
-    case ZYDIS_MNEMONIC_BSR:
-      e.repair = Repair::kZeroOnly;
-      break;
+    case ZYDIS_MNEMONIC_BSR: e.repair = Repair::kZeroOnly; break;
     case ZYDIS_MNEMONIC_SHL:
     case ZYDIS_MNEMONIC_SHR:
     case ZYDIS_MNEMONIC_SAR:
@@ -53,14 +49,10 @@ FlagEffect flag_effect(const decode::Decoded& d) {
     case ZYDIS_MNEMONIC_ROL:
     case ZYDIS_MNEMONIC_ROR:
     case ZYDIS_MNEMONIC_RCL:
-    case ZYDIS_MNEMONIC_RCR:
-      written = x86::kCf | x86::kOf;
-      break;
-    default:
-      break;
+    case ZYDIS_MNEMONIC_RCR: written = x86::kCf | x86::kOf; break;
+    default: break;
   }
-  const bool shifts = is_shift(d.mnemonic) || is_rotate(d.mnemonic) || d.mnemonic == ZYDIS_MNEMONIC_SHLD ||
-                      d.mnemonic == ZYDIS_MNEMONIC_SHRD;
+  const bool shifts = is_shift(d.mnemonic) || is_rotate(d.mnemonic) || is_double_shift(d.mnemonic);
   const unsigned mask = d.operand_size == 8 ? 63 : 31;
   if (shifts && d.encoding.immediate_bytes && (d.immediate & mask) == 0) written = 0, e.repair = Repair::kNone;
   e.writes_all = written == kAll;

@@ -52,8 +52,10 @@ struct alignas(64) Frame {
 // Distances from the frame.
 struct Layout {
   i32 gpr = 0, xmm = 0, rflags = 0, fs_base = 0, gs_base = 0, kernel_gs_base = 0;
-  i32 attention = 0;   // Interpreter's
-  i32 arithmetic = 0;  // Interpreter's arithmetic flags: where guest flags are when they are not in the host's
+  std::array<i32, 5> cr{};  // CR1 is none
+  i32 segment = 0;          // the first x86::Segment
+  i32 attention = 0;        // Interpreter's
+  i32 arithmetic = 0;       // Interpreter's arithmetic flags: where guest flags are when they are not in the host's
   i32 tables[mmu::kViews][2] = {};
 };
 

@@ -184,8 +184,9 @@ Action integer_action(const Decoded& d, bool supervisor) {
       return d.encoding.map == 0 && (d.opcode == 0xd0 || d.opcode == 0xd1) ? Action::kSame : Action::kInterpret;
     case ZYDIS_MNEMONIC_SHLD:
     case ZYDIS_MNEMONIC_SHRD:
-      return d.encoding.immediate_bytes && d.operand_size >= 4 && !d.has_memory ? Action::kDoubleShift
-                                                                                : Action::kInterpret;
+      if (d.operand_size < 4 || d.has_memory) return Action::kInterpret;
+      if (!counts_by_cl(d)) return Action::kDoubleShift;
+      return d.operands[0].number == x86::kRcx ? Action::kInterpret : Action::kShiftByCl;
     case ZYDIS_MNEMONIC_DIV:
     case ZYDIS_MNEMONIC_IDIV: return d.operand_size >= 4 ? Action::kDivide : Action::kInterpret;
     case ZYDIS_MNEMONIC_LEA: return Action::kLea;
@@ -218,9 +219,28 @@ Action branch_action(const Decoded& d) {
   return conditional ? Action::kBranch : Action::kInterpret;
 }
 
+// Registers of the state that lie in memory and mean nothing else to the translator.
+Action state_action(const Decoded& d, bool supervisor) {
+  const decode::Operand& from = d.operands[1];
+  switch (d.mnemonic) {
+    case ZYDIS_MNEMONIC_MOV:
+      if (d.has_memory || d.operands[0].kind != OperandKind::kGpr || d.operands[0].bits < 32) return Action::kInterpret;
+      if (from.kind == OperandKind::kSegment) return Action::kReadState;
+      return from.kind == OperandKind::kControl && supervisor && from.number <= 4 && from.number != 1
+                 ? Action::kReadState
+                 : Action::kInterpret;
+    case ZYDIS_MNEMONIC_RDFSBASE:
+    case ZYDIS_MNEMONIC_RDGSBASE: return Action::kReadState;
+    case ZYDIS_MNEMONIC_WRFSBASE:
+    case ZYDIS_MNEMONIC_WRGSBASE: return Action::kWriteBase;
+    default: return Action::kInterpret;
+  }
+}
+
 Action own_action(const Decoded& d, const interpret::Binding* row, u32 mode) {
   const bool supervisor = mode >> kViewShiftInMode & 3;
   if (integer_action(d, supervisor) == Action::kNothing) return Action::kNothing;
+  if (const Action own = state_action(d, supervisor); own != Action::kInterpret) return own;
   if (!reachable_memory(d)) return Action::kInterpret;
   if (row->traits & interpret::kBranch) return branch_action(d);
   if (row->unit == interpret::Unit::kSse) {

@@ -33,7 +33,9 @@ enum class Action : u8 {
   kSystemFlag,  // CLD, STD, CLI
   kSti,
   kSwapGs,
-  kFollowed,  // JMP to the step that comes next
+  kReadState,  // control registers, selectors, the bases of FS and GS
+  kWriteBase,  // WRFSBASE, WRGSBASE
+  kFollowed,   // JMP to the step that comes next
   kPush,
   kPushFlags,
   kPop,

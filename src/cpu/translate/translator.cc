@@ -29,6 +29,8 @@ Layout layout_of(const Frame& frame, interpret::Interpreter& cpu) {
   l.fs_base = distance(frame, s.segment[x86::kFs].base);
   l.gs_base = distance(frame, s.segment[x86::kGs].base);
   l.kernel_gs_base = distance(frame, s.kernel_gs_base);
+  l.cr = {distance(frame, s.cr0), 0, distance(frame, s.cr2), distance(frame, s.cr3), distance(frame, s.cr4)};
+  l.segment = distance(frame, s.segment);
   l.attention = distance(frame, cpu.attention_cell());
   l.arithmetic = distance(frame, cpu.arithmetic_cell());
   for (unsigned view = 0; view < mmu::kViews; ++view) {

@@ -83,6 +83,8 @@ void Writer::write_step(unsigned index) {
     case Action::kSystemFlag: write_system_flag(); break;
     case Action::kSti: write_sti(); break;
     case Action::kSwapGs: write_swap_gs(); break;
+    case Action::kReadState: write_read_state(); break;
+    case Action::kWriteBase: write_write_base(); break;
     case Action::kLent: write_lent(kGoesOn); break;
     case Action::kLentLast: write_lent(0); break;
     case Action::kPush: write_push(); break;

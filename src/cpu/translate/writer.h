@@ -9,7 +9,7 @@
 //     flags; an early exit gives back what was not executed.
 //  4. kAddressReg and kScratch hold nothing from one instruction to the next.
 // One file for each family: writer_flags, writer_memory, writer_same (instructions that stay the same),
-// writer_shift, writer_special, writer_stack, writer_branch.
+// writer_shift, writer_state, writer_special, writer_stack, writer_branch.
 #pragma once
 
 #include <array>
@@ -114,6 +114,13 @@ class Writer {
   void write_shift();
   void write_shift_by_cl();
   void write_double_shift();
+  void save_double_shift_flags(const decode::Decoded& d);
+  void clear_upper_half(const decode::Decoded& d);
+
+  // writer_state.cc
+  void write_read_state();
+  void write_write_base();
+  void require_fsgsbase();
 
   // writer_special.cc
   void write_lea();

@@ -49,8 +49,10 @@ void Writer::write_shift() {
 // By CL, so perhaps by nothing, which leaves the flags as they were. Registers only, and not RCX.
 void Writer::write_shift_by_cl() {
   const Step& s = step();
+  const bool twice = is_double_shift(s.d.mnemonic);
   if (!needed_after()) {
     same_instruction(opcode_of(s.d), s.d);
+    if (twice) clear_upper_half(s.d);
     clobbered();
     where_ = Where::kNowhere;
     return;
@@ -60,34 +62,52 @@ void Writer::write_shift_by_cl() {
   a_->byte(0xf6), a_->byte(0xc1);  // test cl, mask
   a_->immediate(count_mask(s.d), 1);
   u8* const none = a_->jump_if(kZ);
-  a_->mov(kAddressReg, kRcxReg);
-  a_->op({.code = 0x8d}, kRcxReg, Address{kRcxReg, -1});
-  same_instruction(opcode_of(s.d), s.d);
-  a_->mov(kRcxReg, kAddressReg);
-  if (is_rotate(s.d.mnemonic)) restore_flags();
-  const decode::Decoded last = by_one(s.d);
-  same_instruction(opcode_of(last), last);
-  where_ = Where::kHost;
-  repair_ = s.flags.repair;
-  save_flags();
-  if (s.d.operand_size == 4) {  // whose upper half becomes 0 all the same
-    u8* const done = a_->jump();
-    a_->link_here(none);
+  if (twice) {
     same_instruction(opcode_of(s.d), s.d);
-    a_->link_here(done);
+    save_double_shift_flags(s.d);
   } else {
-    a_->link_here(none);
+    a_->mov(kAddressReg, kRcxReg);
+    a_->op({.code = 0x8d}, kRcxReg, Address{kRcxReg, -1});
+    same_instruction(opcode_of(s.d), s.d);
+    a_->mov(kRcxReg, kAddressReg);
+    if (is_rotate(s.d.mnemonic)) restore_flags();
+    const decode::Decoded last = by_one(s.d);
+    same_instruction(opcode_of(last), last);
+    where_ = Where::kHost;
+    repair_ = s.flags.repair;
+    save_flags();
   }
+  a_->link_here(none);
+  clear_upper_half(s.d);
   where_ = Where::kMemory;
 }
 
-// SHLD, SHRD of registers by an immediate. OF by the rule from the result: SHLD: its sign is not CF; SHRD: its two
-// highest bits differ.
+// Of a result of 32 bits, also when the count was 0.
+void Writer::clear_upper_half(const decode::Decoded& d) {
+  if (d.operand_size != 4) return;
+  const unsigned to = d.operands[0].number;
+  if (kHostOf[to] == kInMemory) {
+    a_->load32(kScratch, guest(to));
+    a_->store(guest(to), kScratch);
+  } else {
+    a_->mov32(kHostOf[to], kHostOf[to]);
+  }
+}
+
+// SHLD, SHRD of registers by an immediate.
 void Writer::write_double_shift() {
   const Step& s = step();
   const decode::Decoded& d = s.d;
   same_instruction(opcode_of(d), d);
   if (!needed_after() || (d.immediate & count_mask(d)) <= 1) return flags_written(s.flags);
+  save_double_shift_flags(d);
+  where_ = Where::kMemory;
+  repair_ = Repair::kNone;
+  flag_step_ = -1;
+}
+
+// OF by the rule from the result: SHLD: its sign is not CF; SHRD: its two highest bits differ.
+void Writer::save_double_shift_flags(const decode::Decoded& d) {
   const bool wide = d.encoding.wide;
   const unsigned to = d.operands[0].number;
   a_->mov(kScratch, kRaxReg);
@@ -98,15 +118,17 @@ void Writer::write_double_shift() {
     a_->byte(0x30), a_->byte(0xe0);               // xor al, ah
     a_->byte(0x24), a_->byte(1);                  // and al, 1
   } else {
-    if (kHostOf[to] == kRaxReg)
+    const bool in_rax = kHostOf[to] == kRaxReg;
+    if (in_rax)
       a_->mov(kAddressReg, kScratch);
     else
       load_guest(kAddressReg, to);
     a_->op({.code = 0x03, .wide = wide}, kAddressReg, kAddressReg);  // add
+    const Opcode exclusive_or{.code = 0x33, .wide = wide};
     if (kHostOf[to] == kInMemory) {
-      a_->op({.code = 0x33, .wide = wide}, kAddressReg, guest(to));  // xor
+      a_->op(exclusive_or, kAddressReg, guest(to));
     } else {
-      a_->op({.code = 0x33, .wide = wide}, kAddressReg, kHostOf[to] == kRaxReg ? kScratch : kHostOf[to]);
+      a_->op(exclusive_or, kAddressReg, in_rax ? kScratch : kHostOf[to]);
     }
     a_->shift(5, kAddressReg, wide ? 63 : 31, wide);
     a_->op({.code = 0x8a, .byte_register = true}, kRaxReg, kAddressReg);  // mov al, r14b
@@ -114,9 +136,6 @@ void Writer::write_double_shift() {
   a_->byte(0x80), a_->byte(0xe4), a_->byte(0xef);  // and ah, ~AF
   a_->op({.code = 0x89, .prefix66 = true}, kRaxReg, Address{kFrameReg, layout_.arithmetic});
   a_->mov(kRaxReg, kScratch);
-  where_ = Where::kMemory;
-  repair_ = Repair::kNone;
-  flag_step_ = -1;
 }
 
 }  // namespace pollux::cpu::translate

@@ -1,0 +1,50 @@
+// Registers of the state that lie in memory: control registers and selectors are read, the bases of FS and GS also written.
+#include "cpu/translate/writer.h"
+#include "x86/control.h"
+
+namespace pollux::cpu::translate {
+
+// Without CR4.FSGSBASE they are no instructions.
+void Writer::require_fsgsbase() {
+  a_->op({.code = 0xf7}, 0, Address{kFrameReg, layout_.cr[4]});  // test dword
+  a_->immediate(u32(x86::kCr4Fsgsbase), 4);
+  early_exit(a_->jump_if(kZ));
+}
+
+void Writer::write_read_state() {
+  const decode::Decoded& d = step().d;
+  const decode::Operand& to = d.operands[0];
+  const decode::Operand& from = d.operands[1];
+  const Reg host = kHostOf[to.number] == kInMemory ? kScratch : kHostOf[to.number];
+  if (from.kind == decode::OperandKind::kControl) {
+    a_->load(host, {kFrameReg, layout_.cr[from.number]});
+  } else if (from.kind == decode::OperandKind::kSegment) {
+    const i32 selector = layout_.segment + i32(from.number * sizeof(x86::Segment) + offsetof(x86::Segment, selector));
+    a_->op({.code = 0xb7, .map = 1}, host, Address{kFrameReg, selector});  // movzx
+  } else {
+    flags_before_clobber();
+    require_fsgsbase();
+    const Address base{kFrameReg, d.mnemonic == ZYDIS_MNEMONIC_RDFSBASE ? layout_.fs_base : layout_.gs_base};
+    if (to.bits == 64) a_->load(host, base); else a_->load32(host, base);
+    clobbered();
+  }
+  if (host == kScratch) a_->store(guest(to.number), kScratch);
+}
+
+void Writer::write_write_base() {
+  const decode::Decoded& d = step().d;
+  const decode::Operand& from = d.operands[0];
+  flags_before_clobber();
+  require_fsgsbase();
+  load_guest(kScratch, from.number);
+  if (from.bits == 32) a_->mov32(kScratch, kScratch);
+  a_->mov(kAddressReg, kScratch);  // canonical: the sign of bit 47 goes on
+  a_->shift(4, kAddressReg, 16);
+  a_->shift(7, kAddressReg, 16);
+  a_->op({.code = 0x3b, .wide = true}, kAddressReg, kScratch);
+  early_exit(a_->jump_if(kNz));
+  a_->store({kFrameReg, d.mnemonic == ZYDIS_MNEMONIC_WRFSBASE ? layout_.fs_base : layout_.gs_base}, kScratch);
+  clobbered();
+}
+
+}  // namespace pollux::cpu::translate
