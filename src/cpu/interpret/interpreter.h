@@ -79,6 +79,11 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
     if (instructions) deliveries_ = 0;
     last_block_ = nullptr;
   }
+  // Of a supervisor, whose RFLAGS.AC somebody else may have changed.
+  void look_at_ac() {
+    const bool ac = r_.state.rflags & x86::kAc;
+    if (view_ != mmu::View::kUser && ac != (view_ == mmu::View::kSupervisorAc)) view_changed();
+  }
   // Told of code that is about to be written like the interpreter itself.
   void set_second_observer(mmu::CodeObserver* observer) { second_observer_ = observer; }
   u16& arithmetic_cell() { return arithmetic_; }

@@ -33,11 +33,12 @@ void write_link(u8* at, u8 give_back, const u8* entry) {
 
 }  // namespace
 
-const u8* Translator::serve(Frame* frame, const Exit* exit) {
+const u8* Translator::serve(Frame* frame, const u8* record) {
   Translator& self = *frame->owner;
-  const u8* const record = reinterpret_cast<const u8*>(exit);
-  Exit kept = *exit;  // serving it may fill this part of the code region again
+  Exit kept;  // serving it may fill this part of the code region again
+  std::memcpy(&kept, record, sizeof kept);
   if (kept.give_back == kSaidByCaller) kept = said_by(frame->caller, kept);
+  self.interpreter_.look_at_ac();
   switch (kept.kind) {
     case ExitKind::kAccess: return self.access(kept, record);
     case ExitKind::kCrosses: return self.crosses(kept, record);

@@ -26,6 +26,8 @@ inline constexpr unsigned jump_index(u64 linear) { return unsigned(linear ^ line
 
 class Translator;
 
+inline constexpr u8 kViewShiftInContext = 58;
+
 inline constexpr unsigned kHeats = 1 << 16;
 
 struct alignas(64) Frame {
@@ -43,7 +45,7 @@ struct alignas(64) Frame {
   const u8* next = nullptr;  // code that goes on
   u64 host_rsp = 0;
   // Serves the exit: the code that goes on, or nullptr: the run ends.
-  const u8* (*serve)(Frame*, const Exit*) = nullptr;
+  const u8* (*serve)(Frame*, const u8* record) = nullptr;
   Translator* owner = nullptr;
   std::array<JumpEntry, kJumpEntries> jumps{};
   std::array<i32, kHeats> heat{};  // how often a short trace may still run; shared when there are many

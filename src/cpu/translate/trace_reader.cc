@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cpu/interpret/mode.h"
+#include "cpu/mmu/tlb.h"
 #include "cpu/translate/registers.h"
 #include "memory/address.h"
 #include "x86/state.h"
@@ -220,7 +221,8 @@ Action branch_action(const Decoded& d) {
 }
 
 // Registers of the state that lie in memory and mean nothing else to the translator.
-Action state_action(const Decoded& d, bool supervisor) {
+Action state_action(const Decoded& d, mmu::View view) {
+  const bool supervisor = view != mmu::View::kUser;
   const decode::Operand& from = d.operands[1];
   switch (d.mnemonic) {
     case ZYDIS_MNEMONIC_MOV:
@@ -229,6 +231,11 @@ Action state_action(const Decoded& d, bool supervisor) {
       return from.kind == OperandKind::kControl && supervisor && from.number <= 4 && from.number != 1
                  ? Action::kReadState
                  : Action::kInterpret;
+    case ZYDIS_MNEMONIC_CLAC:
+    case ZYDIS_MNEMONIC_STAC:
+      if (!supervisor) return Action::kInterpret;
+      return (view == mmu::View::kSupervisorAc) == (d.mnemonic == ZYDIS_MNEMONIC_STAC) ? Action::kNothing
+                                                                                       : Action::kChangeAc;
     case ZYDIS_MNEMONIC_RDFSBASE:
     case ZYDIS_MNEMONIC_RDGSBASE: return Action::kReadState;
     case ZYDIS_MNEMONIC_WRFSBASE:
@@ -240,7 +247,8 @@ Action state_action(const Decoded& d, bool supervisor) {
 Action own_action(const Decoded& d, const interpret::Binding* row, u32 mode) {
   const bool supervisor = mode >> kViewShiftInMode & 3;
   if (integer_action(d, supervisor) == Action::kNothing) return Action::kNothing;
-  if (const Action own = state_action(d, supervisor); own != Action::kInterpret) return own;
+  if (const Action own = state_action(d, mmu::View(mode >> kViewShiftInMode & 3)); own != Action::kInterpret)
+    return own;
   if (!reachable_memory(d)) return Action::kInterpret;
   if (row->traits & interpret::kBranch) return branch_action(d);
   if (row->unit == interpret::Unit::kSse) {

@@ -47,6 +47,7 @@ enum class Action : u8 {
   kReturn,
   kJumpIndirect,
   kCallIndirect,
+  kChangeAc,  // CLAC, STAC: what follows is another mode's
   kLentLast,  // the interpreter executes it, and the trace ends
 };
 

@@ -137,8 +137,8 @@ u32 Translator::mode() const { return interpreter_.mode_bits() | u32(interpreter
 u64 Translator::context(u64 rip) const {
   const bool upper = rip >> 63;
   const mmu::Mmu& mmu = interpreter_.mmu();
-  return mmu.fetch_space(upper) | (mmu.fetch_changes(upper) & kContextChanges) << 13 | u64(interpreter_.view()) << 58 |
-         u64(upper) << 60;
+  return mmu.fetch_space(upper) | (mmu.fetch_changes(upper) & kContextChanges) << 13 |
+         u64(interpreter_.view()) << kViewShiftInContext | u64(upper) << 60;
 }
 
 void Translator::look_after_jumps() {

@@ -101,7 +101,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   void forget_jumps(std::span<Translation* const> to);
 
   // exits.cc
-  static const u8* serve(Frame* frame, const Exit* exit);
+  static const u8* serve(Frame* frame, const u8* record);
   const u8* access(const Exit& exit, const u8* record);
   const u8* crosses(const Exit& exit, const u8* record);
   const u8* missed(const Exit& exit, const u8* record);

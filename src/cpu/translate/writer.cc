@@ -98,6 +98,7 @@ void Writer::write_step(unsigned index) {
     case Action::kReturn: write_return(); break;
     case Action::kJumpIndirect: write_jump_indirect(); break;
     case Action::kCallIndirect: write_call_indirect(); break;
+    case Action::kChangeAc: write_change_ac(); break;
   }
 }
 

@@ -120,6 +120,7 @@ class Writer {
   // writer_state.cc
   void write_read_state();
   void write_write_base();
+  void write_change_ac();
   void require_fsgsbase();
 
   // writer_special.cc

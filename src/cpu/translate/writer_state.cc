@@ -1,6 +1,8 @@
-// Registers of the state that lie in memory: control registers and selectors are read, the bases of FS and GS also written.
+// Registers of the state that lie in memory: control registers and selectors are read, the bases of FS and GS also
+// written.
 #include "cpu/translate/writer.h"
 #include "x86/control.h"
+#include "x86/flags.h"
 
 namespace pollux::cpu::translate {
 
@@ -25,7 +27,10 @@ void Writer::write_read_state() {
     flags_before_clobber();
     require_fsgsbase();
     const Address base{kFrameReg, d.mnemonic == ZYDIS_MNEMONIC_RDFSBASE ? layout_.fs_base : layout_.gs_base};
-    if (to.bits == 64) a_->load(host, base); else a_->load32(host, base);
+    if (to.bits == 64)
+      a_->load(host, base);
+    else
+      a_->load32(host, base);
     clobbered();
   }
   if (host == kScratch) a_->store(guest(to.number), kScratch);
@@ -45,6 +50,21 @@ void Writer::write_write_base() {
   early_exit(a_->jump_if(kNz));
   a_->store({kFrameReg, d.mnemonic == ZYDIS_MNEMONIC_WRFSBASE ? layout_.fs_base : layout_.gs_base}, kScratch);
   clobbered();
+}
+
+// The view of the code that follows is another one, which its context says. The translator tells the interpreter when
+// code calls it (Interpreter::look_at_ac).
+void Writer::write_change_ac() {
+  static_assert(unsigned(mmu::View::kSupervisor) == 1 && unsigned(mmu::View::kSupervisorAc) == 2);
+  save_flags();
+  const bool set = step().d.mnemonic == ZYDIS_MNEMONIC_STAC;
+  a_->arithmetic(set ? 1 : 4, Address{kFrameReg, layout_.rflags}, set ? i32(x86::kAc) : ~i32(x86::kAc), false);
+  a_->load(kAddressReg, frame(offsetof(Frame, context)));
+  for (const u8 bit : {kViewShiftInContext, u8(kViewShiftInContext + 1)}) {
+    a_->op({.code = 0xba, .map = 1, .wide = true}, 7, kAddressReg), a_->immediate(bit, 1);  // btc
+  }
+  a_->store(frame(offsetof(Frame, context)), kAddressReg);
+  jump_behind();
 }
 
 }  // namespace pollux::cpu::translate
