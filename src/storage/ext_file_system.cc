@@ -38,6 +38,8 @@ Result<ExtFileSystem> ExtFileSystem::open(const std::string& image, u64 offset) 
   return ExtFileSystem(std::move(handle));
 }
 
+u64 ExtFileSystem::size_bytes() const { return ext2fs_blocks_count(handle_->fs->super) * handle_->fs->blocksize; }
+
 bool ExtFileSystem::exists(const std::string& path) const { return handle_->find(path, true).has_value(); }
 
 Result<Bytes> ExtFileSystem::read_file(const std::string& path, u64 max_bytes) const {

@@ -21,6 +21,8 @@ class ExtFileSystem {
   ExtFileSystem& operator=(ExtFileSystem&&) noexcept;
   ~ExtFileSystem();
 
+  u64 size_bytes() const;  // as its superblock says; the image may be shorter
+
   // Paths are absolute; symbolic links inside the file system are followed.
   bool exists(const std::string& path) const;
   Result<Bytes> read_file(const std::string& path, u64 max_bytes) const;

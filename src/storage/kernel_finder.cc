@@ -30,6 +30,7 @@ class ImageFile {
   ImageFile& operator=(const ImageFile&) = delete;
   bool opened() const { return fd_ >= 0; }
   int error() const { return error_; }
+  u64 size_bytes() const { return u64(std::max<off_t>(::lseek(fd_, 0, SEEK_END), 0)); }
   bool read(u64 offset, std::span<std::byte> bytes) const {
     return ::pread(fd_, bytes.data(), bytes.size(), off_t(offset)) == ssize_t(bytes.size());
   }
@@ -141,6 +142,12 @@ Result<FoundKernel> choose(const std::vector<Volume>& volumes, const std::string
                                           "linux-image-cloud-amd64, or name one with --kernel");
 }
 
+std::unexpected<Error> cut_short(const std::string& image, u64 end, u64 size_bytes) {
+  const auto mebibytes = [](u64 bytes) { return std::to_string(bytes >> 20) + " MiB"; };
+  return fail(ErrorKind::kFormat, "disk " + image + " is cut short: its file system ends at " + mebibytes(end) +
+                                      " and the disk at " + mebibytes(size_bytes) + ": copy it again, whole");
+}
+
 }  // namespace
 
 int compare_versions(std::string_view a, std::string_view b) {
@@ -190,6 +197,8 @@ Result<FoundKernel> find_kernel(const std::string& image) {
     }
     auto files = ExtFileSystem::open(image, part.offset);
     if (!files) return pass(files);
+    const u64 end = part.offset + files->size_bytes();
+    if (end > file.size_bytes()) return cut_short(image, end, file.size_bytes());
     volumes.push_back({std::move(*files), part.number ? "/dev/vda" + std::to_string(part.number) : "/dev/vda"});
   }
   if (!volumes.empty()) return choose(volumes, image);

@@ -171,6 +171,13 @@ TEST_F(KernelFinder, refuses_a_file_system_that_is_cut_off) {
   EXPECT_THAT(sentence("disk"), HasSubstr("cannot be read"));
 }
 
+TEST_F(KernelFinder, refuses_an_image_shorter_than_its_file_system) {
+  make_debian("tree");
+  make_ext("disk", "tree");
+  run("truncate -s 7M " + path("disk"));
+  EXPECT_THAT(sentence("disk"), HasSubstr("ends at 8 MiB and the disk at 7 MiB"));
+}
+
 TEST_F(KernelFinder, says_that_the_image_does_not_exist) {
   EXPECT_THAT(sentence("nowhere"), HasSubstr("does not exist"));
 }
