@@ -1,6 +1,7 @@
 #include "api/machine_file.h"
 
 #include <charconv>
+#include <filesystem>
 
 #include <toml++/toml.h>
 
@@ -139,6 +140,10 @@ class Reader {
 }  // namespace
 
 Result<RunOptions> read_machine_file(const std::string& path, RunOptions options) {
+  // Read as a file, a folder would be an empty one.
+  if (std::error_code unknown; std::filesystem::is_directory(path, unknown)) {
+    return usage("the machine file " + path + " is a folder: name a file");
+  }
   toml::table table;
   try {
     table = toml::parse_file(path);

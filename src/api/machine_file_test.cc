@@ -63,6 +63,12 @@ TEST(MachineFile, AMissingFileIsNamed) {
   EXPECT_NE(options.error().sentence.find("/does/not/exist.toml"), std::string::npos);
 }
 
+TEST(MachineFile, AFolderIsRefused) {
+  const auto options = read_machine_file("/", {});
+  ASSERT_FALSE(options);
+  EXPECT_NE(options.error().sentence.find("is a folder"), std::string::npos);
+}
+
 TEST(Sizes, HaveSuffixesAndDoNotOverflow) {
   EXPECT_EQ(*parse_size("1G"), u64{1} << 30);
   EXPECT_EQ(*parse_size("4096"), 4096u);
