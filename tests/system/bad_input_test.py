@@ -37,12 +37,19 @@ class BadInput(unittest.TestCase):
         return self.path(name)
 
     def sleeper(self):
-        """An ELF kernel that halts for ever: a machine that runs and needs nothing."""
-        code = b"\xf4\xeb\xfd"
+        """A kernel that halts for ever: a machine that runs and needs nothing."""
+        return self.make_kernel("sleeper", b"\xf4\xeb\xfd")
+
+    def spinner(self):
+        """A kernel that runs for ever: its log grows."""
+        return self.make_kernel("spinner", b"\xeb\xfe")
+
+    def make_kernel(self, name, code):
+        """An ELF kernel with this code at its entry."""
         entry, head = 0x100000, 64 + 56
         elf = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 2, 62, 1, entry, 64, 0, 0, 64, 56, 1, 0, 0, 0)
         load = struct.pack("<IIQQQQQQ", 1, 5, head, entry, entry, len(code), len(code), 0)
-        return self.make_file("sleeper", elf + load + code)
+        return self.make_file(name, elf + load + code)
 
     def start(self, *words, **how):
         """Starts pollux; the test's end kills it."""
@@ -69,9 +76,10 @@ class BadInput(unittest.TestCase):
             self.assertLess(time.monotonic(), deadline, f"signal {number} is not caught")
             time.sleep(0.01)
 
-    def says(self, words, code, sentence):
-        """Runs pollux; its exit code and its last line must be as given."""
-        result = subprocess.run([POLLUX, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    def says(self, words, code, sentence, under=(), **how):
+        """Runs pollux, under another program where one is given; its exit code and its last line must be as given."""
+        result = subprocess.run([*under, POLLUX, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                timeout=60, **how)
         last = (result.stderr.strip().splitlines() or [""])[-1]
         self.assertRegex(last, "^pollux: ")
         self.assertRegex(last, sentence)
@@ -107,15 +115,24 @@ class BadInput(unittest.TestCase):
         image = self.make_file("odd.img", size=1000)
         self.says(["run", "--disk", image], ENVIRONMENT, "512")
 
+    def test_disk_shorter_than_its_file_system(self):
+        image = self.make_file("cut.img", size=16 << 20)
+        subprocess.run(["mke2fs", "-q", "-t", "ext4", image], check=True)
+        os.truncate(image, 12 << 20)
+        self.says(["run", "--disk", image], FORMAT, "cut.img is cut short: .*16 MiB.*12 MiB")
+
     def test_disk_read_only_without_saying_so(self):
         image = self.make_file("locked.img", size=1 << 20)
         os.chmod(image, 0o444)
-        if os.geteuid() == 0:
-            self.skipTest("root may write every file")
-        self.says(["run", "--disk", image], ENVIRONMENT, ",ro")
+        # Root may write every file, unless it gives that up.
+        under = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"] if os.geteuid() == 0 else []
+        self.says(["run", "--disk", image], ENVIRONMENT, "locked.img is read-only: add ,ro", under)
 
     def test_machine_file_missing(self):
         self.says(["run", self.path("absent.toml")], USAGE, "absent.toml")
+
+    def test_machine_file_that_is_a_folder(self):
+        self.says(["run", self.folder], USAGE, "machine file .* is a folder")
 
     def test_machine_file_with_an_error(self):
         machine = self.make_file("bad.toml", b"name = 'x'\nmemory = = '1G'\n")
@@ -137,8 +154,16 @@ class BadInput(unittest.TestCase):
         self.says(["run", machine, "--kernel", kernel], USAGE, "from 1 to 8")
 
     def test_more_memory_than_the_host_has(self):
-        kernel = self.make_file("kernel", b"\x7fELF")
-        self.says(["run", "--kernel", kernel, "--memory", "120G"], ENVIRONMENT, "memory")
+        gibibytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 30
+        with open("/proc/swaps") as swaps:
+            gibibytes += sum(int(line.split()[2]) for line in swaps.readlines()[1:]) >> 20
+        self.says(["run", "--kernel", self.sleeper(), "--memory", f"{gibibytes + 2}G"], ENVIRONMENT,
+                  "memory of .* is more than the .* that this host has left: ask for less with --memory")
+
+    def test_more_memory_than_the_process_may_have(self):
+        limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+        self.says(["run", "--kernel", self.sleeper(), "--memory", "1G"], ENVIRONMENT, "gives no 1024 MiB.*--memory",
+                  preexec_fn=limit)
 
     def test_a_size_that_is_none(self):
         self.says(["run", "--memory", "lots"], USAGE, "512M")
@@ -216,6 +241,22 @@ class BadInput(unittest.TestCase):
 
     def test_full_disk_under_the_log(self):
         self.says(["run", "--kernel", self.sleeper(), "--record", "/dev/full"], ENVIRONMENT, "/dev/full")
+
+    def test_disk_under_the_log_runs_full_meanwhile(self):
+        """The log is on a file system of 32 KiB that only these processes see; what it took is replayed."""
+        alone = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+        if subprocess.run([*alone, 'mount -t tmpfs none "$0"', self.folder], capture_output=True).returncode != 0:
+            self.skipTest("no file system can be mounted here, even in a namespace")
+        os.mkdir(self.path("small"))
+        result = subprocess.run(
+            [*alone, 'mount -t tmpfs -o size=32k none small; "$0" run --kernel "$1" --memory 16M --console none '
+             '--mark-ms 1 --record small/log; echo $?; "$0" replay small/log', POLLUX, self.spinner()],
+            cwd=self.folder, capture_output=True, text=True, timeout=60)
+        self.assertEqual(result.stdout, f"{ENVIRONMENT}\n")
+        run, replay = result.stderr.splitlines()
+        self.assertRegex(run, r"^pollux: the log small/log cannot be written \(no space left on device\): make room")
+        self.assertRegex(replay, "^pollux: end of log: the log is truncated.* good up to byte")
+        self.assertEqual(result.returncode, 0)
 
     def test_switch_gone_while_running(self):
         switch = self.start("switch", self.path("switch"))
@@ -331,6 +372,11 @@ class BadInput(unittest.TestCase):
         words = self.pair(key, self.make_file("a.img", size=1 << 20), key, self.make_file("b.img", size=2 << 20))
         self.says(words, ENVIRONMENT, "another size")
 
+    def test_backup_with_another_number_of_disks(self):
+        key, disk = self.new_key("key"), self.make_file("a.img", size=1 << 20)
+        words = self.pair(key, disk, key, disk) + ["--disk", self.make_file("b.img", size=1 << 20)]
+        self.says(words, ENVIRONMENT, "disk")
+
     def test_no_backup(self):
         os.mkdir(self.path("arbiter"))
         self.says(["run", "--kernel", self.sleeper(), "--backup", "127.0.0.1:1", "--key", self.new_key("key"),
@@ -358,6 +404,40 @@ class BadInput(unittest.TestCase):
         log = self.make_file("foreign.log", b"#!/bin/sh\necho hello\n" * 100)
         self.says(["replay", log], FORMAT, "foreign.log: this file is not a Pollux log")
         self.says(["log", log], FORMAT, "foreign.log: this file is not a Pollux log")
+
+    def recording(self):
+        """The bytes of a log with some marks."""
+        log = self.path("whole.log")
+        machine = self.start("run", "--kernel", self.spinner(), "--memory", "16M", "--console", "none", "--mark-ms",
+                             "1", "--record", log)
+        deadline = time.monotonic() + 20
+        while not os.path.exists(log) or os.path.getsize(log) < 10000:
+            self.assertLess(time.monotonic(), deadline, "the log does not grow")
+            time.sleep(0.01)
+        machine.terminate()
+        self.assertEqual(machine.wait(timeout=20), 0)
+        with open(log, "rb") as file:
+            return file.read()
+
+    def test_log_cut(self):
+        log = self.make_file("cut.log", self.recording()[:-7])
+        for command in "replay", "log":
+            result = subprocess.run([POLLUX, command, log], capture_output=True, text=True, timeout=60)
+            self.assertRegex(result.stdout + result.stderr, "the log is truncated: .* good up to byte .* position")
+            self.assertEqual(result.returncode, 0)
+
+    def test_log_damaged(self):
+        content = bytearray(self.recording())
+        content[-2000] ^= 1
+        log = self.make_file("damaged.log", content)
+        for command in "replay", "log":
+            result = subprocess.run([POLLUX, command, log], capture_output=True, text=True, timeout=60)
+            self.assertRegex(result.stdout + result.stderr, "the log is damaged in frame .* up to byte .* position")
+            self.assertEqual(result.returncode, 0)
+        content[20] ^= 1
+        log = self.make_file("headless.log", content)
+        for command in "replay", "log":
+            self.says([command, log], FORMAT, "headless.log: the log is damaged: its header has a wrong checksum")
 
     def test_log_empty(self):
         self.says(["replay", self.make_file("empty.log")], FORMAT, "log")
