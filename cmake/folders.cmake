@@ -1,6 +1,9 @@
 # Reads src/dependencies.txt and makes for each folder a library pollux_<folder>, its unit tests <folder>_test and
 # its fuzzers <name>_fuzz. Line format: "folder: folders it may include | pkg-config packages".
 
+# Builds the tests with the label `sanitized`, which ../test also runs under the sanitizers.
+add_custom_target(sanitized_tests)
+
 function(pollux_name folder out)
   string(REPLACE "/" "_" name ${folder})
   set(${out} pollux_${name} PARENT_SCOPE)
@@ -44,7 +47,8 @@ function(pollux_add_folder root folder needs packages)
     add_executable(${test_name}_test ${tests})
     target_link_libraries(${test_name}_test PRIVATE ${name} GTest::gtest_main GTest::gmock Threads::Threads)
     add_test(NAME ${test_name} COMMAND ${test_name}_test --gtest_brief=1)
-    set_tests_properties(${test_name} PROPERTIES LABELS unit TIMEOUT 600)
+    set_tests_properties(${test_name} PROPERTIES LABELS "unit;sanitized" TIMEOUT 600)
+    add_dependencies(sanitized_tests ${test_name}_test)
   endif()
   if(POLLUX_FUZZ)
     foreach(fuzzer IN LISTS fuzzers)
