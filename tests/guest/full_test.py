@@ -26,6 +26,11 @@ class FullGuest(unittest.TestCase):
         self.assertRegex(self.run_in_guest("uname -r"), r"-amd64$")
         self.assertNotIn("cloud", self.run_in_guest("uname -r"))
 
+    def test_initial_ram_disk_is_debians_own(self):
+        """Made with MODULES=most: it holds drivers of hardware that this machine has not."""
+        names = self.run_in_guest("lsinitramfs /boot/initrd.img-$(uname -r) | grep -E '/(nvme|e1000e|ahci)[.]ko'")
+        self.assertEqual(len(names.splitlines()), 3, names)
+
     def test_package_from_a_local_folder(self):
         self.run_in_guest("apt-get install -y /opt/packages/hello-local_1.0_all.deb >/dev/null 2>&1")
         self.assertEqual(self.run_in_guest("hello-local"), "hello from a package")
