@@ -1,9 +1,11 @@
 """What one build records another replays, either way round: a boot with network traffic and disk writes.
 
-Usage: builds_test.py POLLUX OTHER... IMAGE [TEST...]. Those of the others that were not built are left out.
+Usage: builds_test.py POLLUX OTHER... IMAGE. Those of the others that were not built from the sources as they are now are
+left out.
 """
 
 import os
+import pathlib
 import sys
 import unittest
 
@@ -13,10 +15,16 @@ POLLUX = IMAGE = ""
 OTHERS = []
 
 
+def is_of_these_sources(program):
+    sources = pathlib.Path(__file__).parents[2] / "src"
+    changed = max(path.stat().st_mtime for path in sources.rglob("*.[hc]*") if not path.stem.endswith("_test"))
+    return os.path.exists(program) and os.path.getmtime(program) >= changed
+
+
 class Builds(RecordingTest):
     def setUp(self):
         if not OTHERS:
-            self.skipTest("there is no other build: make one with ./dev build debug --target pollux")
+            self.skipTest("there is no other build of these sources: make one with ./dev build debug --target pollux")
         self.log = os.path.join(self.folder(), "boot.log")
 
     def test_what_this_build_records_the_others_replay(self):
@@ -33,5 +41,5 @@ class Builds(RecordingTest):
 if __name__ == "__main__":
     paths = [os.path.abspath(path) for path in sys.argv[1:]]
     POLLUX, IMAGE = paths[0], paths[-1]
-    OTHERS = [path for path in paths[1:-1] if path != POLLUX and os.path.exists(path)]
+    OTHERS = [path for path in paths[1:-1] if path != POLLUX and is_of_these_sources(path)]
     unittest.main(argv=sys.argv[:1], verbosity=2)
