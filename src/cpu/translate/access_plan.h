@@ -6,7 +6,8 @@
 // trace goes on as a separate translation without groups.
 //
 // Sound because between lent instructions only the filling of a table can change what the TLB says, and it leaves the
-// trace when it takes rights away (Translator::fill_table); no group reaches over a lent instruction. A read may use the look-up of a write before it, not the other way round.
+// trace when it takes rights away (Translator::fill_table); no group reaches over a lent instruction. A read may use the
+// look-up of a write before it, not the other way round.
 #pragma once
 
 #include <span>

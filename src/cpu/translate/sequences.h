@@ -14,8 +14,8 @@ class Sequences {
  public:
   Sequences(Assembler& a, const Layout& layout, i32 below) : a_(a), layout_(layout), below_(below) {}
 
-  // kAddressReg: linear, becomes host. kScratch: the entry's place in the table. The flags are lost. Returns the jump of a
-  // miss, which finds the address less the entry's tag.
+  // kAddressReg: linear, becomes host. kScratch: the entry's place in the table. The flags are lost. Returns the jump of
+  // a miss, which finds the address less the entry's tag.
   u8* look_up(i32 table, unsigned size, bool aligned);
 
   // kAddressReg: linear; then kScratch: the jump entry's place. Returns the jumps of a miss: another address, another
