@@ -28,7 +28,8 @@ inline constexpr u16 access_detail(unsigned size, bool write, bool aligned, bool
 inline constexpr u16 kOtherContext = 1, kBeforePush = 2;
 // kLent: the trace goes on behind the instruction.
 inline constexpr u16 kGoesOn = 1;
-// kLink: the jump leaves the guest's flags in the host's.
+// kLink: the jump leaves the guest's flags in the host's; with flags_from: the registers that they follow from, as they
+// still are.
 inline constexpr u16 kHostFlags = 1;
 
 // Exit::give_back of a thunk's record: the code that called the thunk says it, and offset and flags_from, in the
@@ -40,6 +41,7 @@ inline constexpr unsigned kLeap = 5;
 
 struct Exit {
   static constexpr u16 kNone = 0xffff;
+  static constexpr u16 kPending = 0xfffe;  // as when the trace was entered: in memory, or Frame::pending says it
 
   ExitKind kind = ExitKind::kInterpret;
   u8 give_back = 0;        // instructions that the trace counted and has not executed
@@ -55,11 +57,11 @@ static_assert(sizeof(Exit) == 12);
 // What a caller says.
 struct CallerWord {
   static constexpr unsigned kMostBack = 31;
-  static constexpr u32 kNoFlags = (1 << 13) - 1;
+  static constexpr u32 kFlagsMask = (1 << 13) - 1;
 
   u32 give_back : 5;
   u32 offset : 13;
-  u32 flags_from : 13;  // kNoFlags: Exit::kNone
+  u32 flags_from : 13;  // low bits; kNone and kPending are no offsets
   u32 group : 1;        // kGroupAccess
 };
 static_assert(sizeof(CallerWord) == 4);

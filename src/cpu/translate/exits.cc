@@ -11,7 +11,8 @@ Exit said_by(const u8* caller, Exit exit) {
   std::memcpy(&word, caller + kNopBytes, sizeof word);
   exit.give_back = word.give_back;
   exit.offset = word.offset;
-  exit.flags_from = word.flags_from == CallerWord::kNoFlags ? Exit::kNone : u16(word.flags_from);
+  const u16 none = u16(~CallerWord::kFlagsMask);  // the high bits of what is no offset
+  exit.flags_from = u16(word.flags_from >= memory::kPageSize ? word.flags_from | none : word.flags_from);
   if (word.group) exit.detail |= kGroupAccess;
   return exit;
 }
@@ -27,6 +28,15 @@ void write_link(u8* at, u8 give_back, const u8* entry) {
     a.lea(kAddressReg, {kAddressReg, give_back});
     a.store(budget, kAddressReg);
   }
+  a.jump(entry);
+  POLLUX_CHECK(a.at() <= at + kCall + sizeof(Exit), "a link is no longer than what it replaces");
+}
+
+// The same, with flags that are pending.
+void write_lazy_link(u8* at, u8 give_back, u16 pending, const u8* entry) {
+  Assembler a(at, at + kCall + sizeof(Exit));
+  a.op({.code = 0xc7, .prefix66 = true}, 0, Address{kFrameReg, i32(offsetof(Frame, pending))}), a.immediate(pending, 2);
+  if (give_back) a.arithmetic(0, Address{kFrameReg, i32(offsetof(Frame, budget))}, give_back);
   a.jump(entry);
   POLLUX_CHECK(a.at() <= at + kCall + sizeof(Exit), "a link is no longer than what it replaces");
 }
@@ -60,12 +70,13 @@ void Translator::settle(const Exit& exit) {
   counters_.translated_instructions += executed;
   interpreter_.retired(executed);
   interpreter_.s().rip = frame_.page + exit.offset;
-  if (exit.flags_from == Exit::kNone) return;
-  const auto code = fetch(frame_.page + exit.flags_from);
+  const u16 from = exit.flags_from == Exit::kPending ? frame_.pending : exit.flags_from;
+  if (from == Exit::kNone) return;
+  const auto code = fetch(frame_.page + from);
   POLLUX_CHECK(code, "the page of running code is there");
   decode::Decoded made;
   const interpret::Binding* row;
-  const u64 rest = memory::kPageSize - exit.flags_from;
+  const u64 rest = memory::kPageSize - from;
   interpreter_.reader().read(decode::CodeSize::k64, {code->host, std::min<u64>(rest, 15)}, made, row);
   interpreter_.flags_again(made, *row, frame_.shifted);
 }
@@ -97,9 +108,11 @@ const u8* Translator::crosses(const Exit& exit, const u8* record) {
   settle(exit);
   const Translation* separate = find_separate(interpreter_.s().rip);
   if (!separate) return interpret_one();
-  if (exit.flags_from == Exit::kNone && trace_holds()) {
-    write_link(const_cast<u8*>(record) - cache_.executable() - kCall, exit.give_back,
-               separate->memory_entry - cache_.executable());
+  // Pending flags stay so: up to where they are overwritten, both have the same instructions.
+  const u8* entry = exit.flags_from == Exit::kNone ? separate->memory_entry : nullptr;
+  if (exit.flags_from == Exit::kPending) entry = separate->lazy_entry;
+  if (entry && trace_holds()) {
+    write_link(const_cast<u8*>(record) - cache_.executable() - kCall, exit.give_back, entry - cache_.executable());
   }
   return begin(*separate);
 }
@@ -158,17 +171,22 @@ const u8* Translator::lent(const Exit& exit, const u8* record) {
 }
 
 const u8* Translator::link(const Exit& exit, const u8* record) {
-  settle(exit);
+  Exit here = exit;  // the flags are in memory by now
+  here.flags_from = Exit::kNone;
+  settle(here);
   interpret::Advance how = interpret::Advance::kOneInstruction;
   const Translation* next = find_or_make(interpreter_.s().rip, how);
   if (!next || (!next->steps && !next->crosses)) return next_code();
   if (trace_holds()) {
-    const u8* const entry = (exit.detail == kHostFlags ? next->host_entry : next->memory_entry) - cache_.executable();
     u8* const place = const_cast<u8*>(record) - cache_.executable();
-    if (exit.to) {
-      Assembler::link(place + exit.to, entry);
+    const bool follow = exit.flags_from != Exit::kNone;  // from the registers in detail
+    const u8* const entry = (follow || exit.detail == kHostFlags ? next->host_entry : next->memory_entry);
+    if (follow && next->lazy_entry && !(exit.detail & next->changed)) {
+      write_lazy_link(place - kCall, exit.give_back, exit.flags_from, next->lazy_entry - cache_.executable());
+    } else if (exit.to) {
+      Assembler::link(place + exit.to, entry - cache_.executable());
     } else {
-      write_link(place - kCall, exit.give_back, entry);
+      write_link(place - kCall, exit.give_back, entry - cache_.executable());
     }
   }
   return begin(*next);
@@ -183,6 +201,8 @@ const u8* Translator::hot(const Exit& exit) {
   // They are in the part that may be filled again for the new one.
   const u8* const host_entry = old->host_entry;
   const u8* const memory_entry = old->memory_entry;
+  const u8* const lazy_entry = old->lazy_entry;
+  const u16 changed = old->changed;
   Translation& made = translate(*code, mode(), kLong, false);
   if (trace_holds()) {
     // What is linked to the old one goes on in the new one. Where the entries differ, saving the flags is as long as a
@@ -193,6 +213,8 @@ const u8* Translator::hot(const Exit& exit) {
     };
     leap(host_entry, made.host_entry);
     leap(memory_entry, made.memory_entry);
+    // Both have the same instructions up to where the flags are overwritten.
+    if (lazy_entry && made.lazy_entry && made.changed == changed) leap(lazy_entry, made.lazy_entry);
     cache_.replace(*old);
   }
   remember_jump(rip, context(rip), made);

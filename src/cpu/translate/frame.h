@@ -37,6 +37,7 @@ struct alignas(64) Frame {
   u64 target = 0;   // of a jump that is being made
   const u8* code = nullptr;
   u64 value = 0;                      // an operand in transit
+  u16 pending = Exit::kNone;          // offset of the instruction whose flags a trace was entered without
   u64 shifted = 0;                    // what a shift has shifted, whose flags are made again at exits
   const u8* caller = nullptr;         // of a thunk, while the translator serves the thunk's exit
   std::array<u64, kGroups> groups{};  // host addresses of ranges (access_plan.h)

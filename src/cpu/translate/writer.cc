@@ -34,6 +34,7 @@ void Writer::write(const Trace& trace, bool compact, std::optional<u16> heat, Tr
   POLLUX_CHECK(hot_->room() <= room_hot && cold_->room() <= room_cold, "a trace fits its room");
   out.host_entry += cache_.executable();
   out.memory_entry += cache_.executable();
+  if (out.lazy_entry) out.lazy_entry += cache_.executable();
 }
 
 // Entered with the flags in the host's or in memory. Where the trace overwrites them before anything can look, nothing
@@ -51,8 +52,13 @@ void Writer::entry() {
   } else {
     save_flags();
     out_->memory_entry = a_->at();
-    count_entry();
     where_ = Where::kMemory;
+    if (only_exits_need_entry_flags(out_->changed)) {
+      a_->op({.code = 0xc7, .prefix66 = true}, 0, frame(offsetof(Frame, pending))), a_->immediate(Exit::kNone, 2);
+      out_->lazy_entry = a_->at();
+      where_ = Where::kPending;
+    }
+    count_entry();
   }
   budget_step_ = index_;
   a_->arithmetic(5, frame(offsetof(Frame, budget)), i32(count()));
@@ -103,9 +109,10 @@ void Writer::write_step(unsigned index) {
 }
 
 void Writer::write_stubs() {
+  const u16 entry_flags = out_->lazy_entry ? Exit::kPending : Exit::kNone;
   if (heat_) {
     a_->link_here(hot_jump_);
-    exit({.kind = ExitKind::kHot, .offset = trace_->steps[0].offset});
+    exit({.kind = ExitKind::kHot, .offset = trace_->steps[0].offset, .flags_from = entry_flags});
   }
   a_->link_here(budget_jump_);
   index_ = budget_step_;
@@ -118,7 +125,7 @@ void Writer::write_stubs() {
     save_flags();
     exit({.kind = ExitKind::kBudget, .give_back = u8(count() - budget_step_ - 1), .offset = step().end()});
   } else {
-    exit({.kind = ExitKind::kBudget, .give_back = u8(count()), .offset = step().offset});
+    exit({.kind = ExitKind::kBudget, .give_back = u8(count()), .offset = step().offset, .flags_from = entry_flags});
   }
   for (std::size_t n = 0; n < edges_.size(); ++n) edge(Edge(edges_[n]));
   for (const EarlyExit& e : early_exits_) {
@@ -132,7 +139,7 @@ void Writer::write_stubs() {
     const Exit out{.kind = e.kind,
                    .give_back = u8(count() - e.step),
                    .offset = trace_->steps[e.step].offset,
-                   .flags_from = offset_of(e.flag_step),
+                   .flags_from = e.flags_from,
                    .detail = e.detail};
     exit(out, e.back);
     if (!crosses) continue;
@@ -156,7 +163,7 @@ void Writer::call_and_say(const u8* thunk, CallerWord word) {
 CallerWord Writer::caller_word(bool group) const {
   return {.give_back = count() - index_,
           .offset = step().offset,
-          .flags_from = offset_of(remade()) & CallerWord::kNoFlags,
+          .flags_from = flags_from() & CallerWord::kFlagsMask,
           .group = group};
 }
 

@@ -41,13 +41,14 @@ class Writer {
 
  private:
   // kRemade: nowhere, but an exit can make them again from registers (flag_step_).
-  enum class Where : u8 { kHost, kMemory, kBoth, kNowhere, kRemade };
+  // kPending: as at the entry, in memory or likewise (Frame::pending); only exits need them.
+  enum class Where : u8 { kHost, kMemory, kBoth, kNowhere, kRemade, kPending };
 
   struct EarlyExit {  // at a step
     u8* from;         // the jump to it
     ExitKind kind;
     unsigned step;
-    int flag_step;  // makes the flags again; -1: they are in memory, or not needed
+    u16 flags_from;  // as in Exit
     u16 detail;
     const u8* back;  // where code goes on; nullptr: nowhere
   };
@@ -57,6 +58,7 @@ class Writer {
     i64 target;
     Where where;
     Repair repair;
+    int flag_step;
   };
 
   // writer.cc
@@ -81,12 +83,13 @@ class Writer {
   void restore_flags();
   void flags_before_clobber();  // keeps what the current step or a later one needs
   bool needed_after() const { return repeating_ || step().needed_after; }
+  static std::optional<u16> remade_from(const Step& step);
+  bool only_exits_need_entry_flags(u16& changed) const;
   bool can_remake(unsigned from) const;  // the flags of flag_step_, at every exit of steps from there on
   // For the exit's record.
-  u16 offset_of(int flag_step) const { return flag_step < 0 ? Exit::kNone : trace_->steps[unsigned(flag_step)].offset; }
-  int remade() const { return where_ == Where::kRemade ? flag_step_ : -1; }
+  u16 flags_from() const;
   void early_exit(u8* from, ExitKind kind = ExitKind::kInterpret, u16 detail = 0, const u8* back = nullptr) {
-    early_exits_.push_back({from, kind, index_, remade(), detail, back});
+    early_exits_.push_back({from, kind, index_, flags_from(), detail, back});
   }
   void clobbered();
   void give_flags(const FlagEffect& effect);
@@ -154,6 +157,7 @@ class Writer {
   void edge(const Edge& edge);
   // From behind step, with the flags as where_ says. jump: that leads here; nullptr: none yet.
   void go_to(i64 target, unsigned step, u8* jump = nullptr);
+  std::optional<u16> pending_from() const;
   void load_target(i64 offset);  // kAddressReg = page + offset
   void load_operand_target();
   void find_jump_or_exit(u16 detail = 0);  // what cannot be found is for the interpreter

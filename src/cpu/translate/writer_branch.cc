@@ -14,13 +14,14 @@ void Writer::write_branch() {
   // Where the trace goes round a loop, the way out is the side exit.
   const unsigned wanted = (s.d.opcode & 15) ^ (s.loops ? 1 : 0);
   const Condition c = host_condition(Condition(wanted));
-  edges_.push_back({a_->jump_if(c), index_, s.loops ? i64(s.end()) : branch_target(s), where_, repair_});
+  edges_.push_back({a_->jump_if(c), index_, s.loops ? i64(s.end()) : branch_target(s), where_, repair_, flag_step_});
 }
 
 // Out of line: the way of a taken branch.
 void Writer::edge(const Edge& e) {
   where_ = e.where;
   repair_ = e.repair;
+  flag_step_ = e.flag_step;
   index_ = e.step;
   a_->link_here(e.from);
   go_to(e.target, e.step, e.from);
@@ -47,12 +48,26 @@ void Writer::go_to(i64 target, unsigned from, u8* jump) {
   const bool before = rest || repair_ != Repair::kNone;
   if (repair_ != Repair::kNone) save_flags();
   const bool host_flags = where_ == Where::kHost;
-  exit({.kind = ExitKind::kLink,
-        .give_back = u8(rest),
-        .offset = u16(target),
-        .detail = host_flags ? kHostFlags : u16{0}},
-       before ? nullptr : jump, host_flags ? thunks_.out_with_flags : thunks_.out);
+  Exit out{.kind = ExitKind::kLink,
+           .give_back = u8(rest),
+           .offset = u16(target),
+           .detail = host_flags ? kHostFlags : u16{0}};
+  if (const auto used = host_flags ? pending_from() : std::nullopt) {
+    out.flags_from = trace_->steps[unsigned(flag_step_)].offset;
+    out.detail = *used;
+  }
+  exit(out, before ? nullptr : jump, host_flags ? thunks_.out_with_flags : thunks_.out);
   a_ = here;
+}
+
+// The registers that the flags follow from, unchanged up to the step; nothing: some are changed, or they do not.
+std::optional<u16> Writer::pending_from() const {
+  if (flag_step_ < 0 || trace_->steps[unsigned(flag_step_)].action != Action::kSame) return std::nullopt;
+  const std::optional<u16> used = remade_from(trace_->steps[unsigned(flag_step_)]);
+  for (unsigned n = unsigned(flag_step_) + 1; used && n <= index_; ++n) {
+    if (trace_->steps[n].d.gprs_written & *used) return std::nullopt;
+  }
+  return used;
 }
 
 void Writer::load_target(i64 offset) {
@@ -160,7 +175,7 @@ void Writer::write_end() {
 void Writer::jump_behind() {
   load_target(trace_->end);
   if (compact_) {
-    call_and_say(thunks_.find_jump[0], {.offset = trace_->end, .flags_from = CallerWord::kNoFlags});
+    call_and_say(thunks_.find_jump[0], {.offset = trace_->end, .flags_from = CallerWord::kFlagsMask});
     take_jump();
     return;
   }

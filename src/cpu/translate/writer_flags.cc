@@ -4,10 +4,14 @@
 
 namespace pollux::cpu::translate {
 
-namespace {
+// For an exit's record.
+u16 Writer::flags_from() const {
+  if (where_ == Where::kPending) return Exit::kPending;
+  return where_ == Where::kRemade ? trace_->steps[unsigned(flag_step_)].offset : Exit::kNone;
+}
 
 // The general registers that the step's flags follow from, once it has been executed; nothing: they do not.
-std::optional<u16> remade_from(const Step& step) {
+std::optional<u16> Writer::remade_from(const Step& step) {
   const decode::Decoded& d = step.d;
   if (d.has_memory) return std::nullopt;
   if (step.action != Action::kSame && step.action != Action::kShift) return std::nullopt;
@@ -34,7 +38,30 @@ std::optional<u16> remade_from(const Step& step) {
   }
 }
 
+namespace {
+
+enum class Need : u8 { kExits, kMore, kOver };
+
+// What a step needs of the flags that were made before it; kOver: it makes others.
+Need need_of(const Step& step) {
+  if (step.flags.reads || step.action >= Action::kBranch || step.action == Action::kPushFlags) return Need::kMore;
+  const bool keeps = step.flags.writes_some || step.action == Action::kShiftByCl;
+  if (keeps && step.needed_after) return Need::kMore;
+  return step.flags.writes_all && step.action != Action::kShiftByCl ? Need::kOver : Need::kExits;
+}
+
 }  // namespace
+
+// Before the trace overwrites them. changed: registers that it has changed by then, as bits.
+bool Writer::only_exits_need_entry_flags(u16& changed) const {
+  changed = 0;
+  for (const Step& step : trace_->steps) {
+    const Need need = need_of(step);
+    if (need != Need::kExits) return need == Need::kOver;
+    changed |= step.d.gprs_written;
+  }
+  return false;
+}
 
 void Writer::save_flags() {
   if (where_ != Where::kHost) return;
@@ -74,12 +101,9 @@ bool Writer::can_remake(unsigned from) const {
   for (unsigned n = unsigned(flag_step_) + 1; n < count(); ++n) {
     const Step& later = trace_->steps[n];
     if (n >= from) {
-      if (later.flags.reads || later.action >= Action::kBranch) return false;
-      if (later.flags.writes_some && later.needed_after) return false;
-      if (later.action == Action::kShiftByCl && later.needed_after) return false;
-      if (later.action == Action::kPushFlags) return false;
-      if (changed && may_exit(later)) return false;
-      if (later.flags.writes_all && later.action != Action::kShiftByCl) return true;
+      const Need need = need_of(later);
+      if (need == Need::kMore || (changed && may_exit(later))) return false;
+      if (need == Need::kOver) return true;
     }
     if (later.d.gprs_written & *used) changed = true;
   }

@@ -161,7 +161,7 @@ void Writer::write_lent(u16 detail) {
   exit({.kind = ExitKind::kLent,
         .give_back = u8(count() - index_),
         .offset = step().offset,
-        .flags_from = offset_of(remade()),
+        .flags_from = flags_from(),
         .detail = detail,
         .to = i32(cache_.add_lent(interpreter_.lend(step().d, *step().row)))});
   where_ = Where::kMemory;
