@@ -105,6 +105,27 @@ static void bases(void) {
   wrmsr(0xc0000100, 0);
 }
 
+// A return to an outer level makes null selectors 0, whatever their two low bits, and leaves the bases of FS and GS.
+static u16 user_selectors[4];
+static void user_reads_selectors(void) {
+  __asm__ volatile("movw %%ds, %0\n\tmovw %%es, %1\n\tmovw %%fs, %2\n\tmovw %%gs, %3\n\tint $0x80"
+                   : "=m"(user_selectors[0]), "=m"(user_selectors[1]), "=m"(user_selectors[2]), "=m"(user_selectors[3]));
+}
+
+static void null_selectors(void) {
+  for (u64 n = 0; n < 4; ++n) user_selectors[n] = 0xffff;
+  u64 base;
+  __asm__ volatile("movl %0, %%ds\n\tmovl %1, %%es\n\tmovl %2, %%fs\n\tmovl %0, %%gs" ::"r"(3), "r"(2), "r"(1));
+  wrmsr(0xc0000101, 0x123456789);
+  in_user_mode(user_reads_selectors);
+  __asm__ volatile("rdgsbase %0" : "=r"(base));
+  wrmsr(0xc0000101, 0);
+  EXPECT(base, 0x123456789);
+  if (strict()) {
+    for (u64 n = 0; n < 4; ++n) EXPECT(user_selectors[n], 0);
+  }
+}
+
 static void identifiers(void) {
   u32 a = 0, b, c, d;
   __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d));
@@ -120,6 +141,7 @@ int test(void) {
   compatibility32();
   compatibility16();
   bases();
+  null_selectors();
   identifiers();
   fast_entry();
   return 0;

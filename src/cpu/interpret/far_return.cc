@@ -24,10 +24,12 @@ void set_return_flags(Interpreter& cpu, u64 value, unsigned size, unsigned old_c
   cpu.set_flags(flags & ~u64{x86::kRf});
 }
 
-// A data segment register that an outer level may not use becomes null.
+// A data segment register that an outer level may not use becomes null. One that is null already becomes 0, whatever
+// its two low bits were (SDM vol. 2, IRET); in long mode FS and GS keep their bases.
 void drop_inner_segments(Interpreter& cpu, unsigned cpl) {
   for (const x86::SegmentName n : {x86::kEs, x86::kDs, x86::kFs, x86::kGs}) {
     x86::Segment& s = cpu.s().segment[n];
+    if (is_null(s.selector)) s.selector = 0;
     if (!(s.attributes & x86::kSegPresent)) continue;
     const bool conforming_code = (s.attributes & 12) == 12;
     if (!conforming_code && x86::privilege_of(s) < cpl) {

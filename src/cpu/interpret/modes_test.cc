@@ -212,6 +212,30 @@ TEST(LongMode, CompatibilityCodeRunsWithThirtyTwoBits) {
   EXPECT_EQ(m.state().gpr[x86::kRsi], 0x43u);
 }
 
+TEST(LongMode, AReturnToAnOuterLevelClearsNullSelectorsAndKeepsTheBases) {
+  TestMachine m;
+  m.long_mode();
+  m.tss(0xa000);
+  m.gate64(6, 0x3000);
+  m.bytes(0x3000, {0xf4});
+  m.bytes(0x2000, {0xf, 0xb});
+  x86::State& s = m.state();
+  // mov eax, 3; mov ds, eax; mov eax, 2; mov es, eax; dec eax; mov fs, eax; mov gs, eax; nop
+  m.code({0xb8, 3, 0, 0, 0, 0x8e, 0xd8, 0xb8, 2, 0, 0, 0, 0x8e, 0xc0, 0xff, 0xc8, 0x8e, 0xe0, 0x8e, 0xe8, 0x90,
+      // push 0x1b; push 0xc000; push 2; push 0x23; push 0x2000; iretq
+      0x6a, 0x1b, 0x68, 0, 0xc0, 0, 0, 0x6a, 2, 0x6a, 0x23, 0x68, 0, 0x20, 0, 0, 0x48, 0xcf});
+  m.run(8);
+  EXPECT_EQ(s.segment[x86::kDs].selector, 3u);
+  EXPECT_EQ(s.segment[x86::kEs].selector, 2u);
+  EXPECT_EQ(s.segment[x86::kFs].selector, 1u);
+  EXPECT_EQ(s.segment[x86::kGs].selector, 1u);
+  s.segment[x86::kGs].base = 0x123456789;
+  m.cpu->state_changed();
+  EXPECT_EQ(m.run(100), StopReason::kHalted);
+  for (const x86::SegmentName n : {x86::kDs, x86::kEs, x86::kFs, x86::kGs}) EXPECT_EQ(s.segment[n].selector, 0u) << n;
+  EXPECT_EQ(s.segment[x86::kGs].base, 0x123456789u);
+}
+
 TEST(LongMode, InterruptsUseTheirStackTable) {
   TestMachine m;
   m.long_mode();
