@@ -43,6 +43,7 @@ class Check {
 
   Image image_;
   Machine interpreter_, translator_, successor_, checker_;
+  bool shut_down_ = false;  // by the last step: a machine ends there
   u64 end_digest_ = 0;
 };
 
