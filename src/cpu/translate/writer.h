@@ -2,9 +2,10 @@
 //
 // Rules of the code it writes
 //  1. An instruction changes nothing before its last possible exit; at every exit the state is that of an instruction
-//     boundary, with the flags in memory.
-//  2. The arithmetic flags are in the host's flags, in memory, or both; the writer knows where at each point (where_).
-//     Code that destroys the host's flags saves them first, if anything still needs them.
+//     boundary, with the flags in memory, or with an instruction that makes them again.
+//  2. The arithmetic flags are in the host's flags, in memory, both, or to be made again; the writer knows where at each
+//     point (where_). Code that destroys the host's flags saves them first, if anything but exits still needs them, or
+//     what they follow from changes.
 //  3. A trace counts all its instructions once, at its beginning or before the first instruction that overwrites the
 //     flags; an early exit gives back what was not executed.
 //  4. kAddressReg and kScratch hold nothing from one instruction to the next.
