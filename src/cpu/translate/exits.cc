@@ -19,24 +19,19 @@ Exit said_by(const u8* caller, Exit exit) {
 
 constexpr unsigned kCall = 5;  // before a record, bytes
 
-// Over a call and its record. No flag changes.
-void write_link(u8* at, u8 give_back, const u8* entry) {
+// Over a call and its record. pending: where flags come from that stay pending; kNone: no flag of the host's changes.
+void write_link(u8* at, u8 give_back, const u8* entry, u16 pending = Exit::kNone) {
   Assembler a(at, at + kCall + sizeof(Exit));
-  if (give_back) {
-    const Address budget{kFrameReg, i32(offsetof(Frame, budget))};
+  const Address budget{kFrameReg, i32(offsetof(Frame, budget))};
+  if (pending != Exit::kNone) {
+    a.op({.code = 0xc7, .prefix66 = true}, 0, Address{kFrameReg, i32(offsetof(Frame, pending))});
+    a.immediate(pending, 2);
+    if (give_back) a.arithmetic(0, budget, give_back);
+  } else if (give_back) {
     a.load(kAddressReg, budget);
     a.lea(kAddressReg, {kAddressReg, give_back});
     a.store(budget, kAddressReg);
   }
-  a.jump(entry);
-  POLLUX_CHECK(a.at() <= at + kCall + sizeof(Exit), "a link is no longer than what it replaces");
-}
-
-// The same, with flags that are pending.
-void write_lazy_link(u8* at, u8 give_back, u16 pending, const u8* entry) {
-  Assembler a(at, at + kCall + sizeof(Exit));
-  a.op({.code = 0xc7, .prefix66 = true}, 0, Address{kFrameReg, i32(offsetof(Frame, pending))}), a.immediate(pending, 2);
-  if (give_back) a.arithmetic(0, Address{kFrameReg, i32(offsetof(Frame, budget))}, give_back);
   a.jump(entry);
   POLLUX_CHECK(a.at() <= at + kCall + sizeof(Exit), "a link is no longer than what it replaces");
 }
@@ -182,7 +177,7 @@ const u8* Translator::link(const Exit& exit, const u8* record) {
     const bool follow = exit.flags_from != Exit::kNone;  // from the registers in detail
     const u8* const entry = (follow || exit.detail == kHostFlags ? next->host_entry : next->memory_entry);
     if (follow && next->lazy_entry && !(exit.detail & next->changed)) {
-      write_lazy_link(place - kCall, exit.give_back, exit.flags_from, next->lazy_entry - cache_.executable());
+      write_link(place - kCall, exit.give_back, next->lazy_entry - cache_.executable(), exit.flags_from);
     } else if (exit.to) {
       Assembler::link(place + exit.to, entry - cache_.executable());
     } else {

@@ -16,6 +16,8 @@ bool counts_by_cl(const decode::Decoded& d) {
   return d.encoding.map == 0 && (d.opcode == 0xd2 || d.opcode == 0xd3);
 }
 
+unsigned count_mask(const decode::Decoded& d) { return d.operand_size == 8 ? 63 : 31; }
+
 FlagEffect flag_effect(const decode::Decoded& d) {
   constexpr u32 kAll = u32(x86::kArithmeticFlags);
   const u32 read = d.flags_read & kAll;
@@ -53,8 +55,7 @@ FlagEffect flag_effect(const decode::Decoded& d) {
     default: break;
   }
   const bool shifts = is_shift(d.mnemonic) || is_rotate(d.mnemonic) || is_double_shift(d.mnemonic);
-  const unsigned mask = d.operand_size == 8 ? 63 : 31;
-  if (shifts && d.encoding.immediate_bytes && (d.immediate & mask) == 0) written = 0, e.repair = Repair::kNone;
+  if (shifts && d.encoding.immediate_bytes && (d.immediate & count_mask(d)) == 0) written = 0, e.repair = Repair::kNone;
   e.writes_all = written == kAll;
   e.writes_some = written != 0 && !e.writes_all;
   e.reads_carry_alone = (read & ~u32(x86::kCf)) == 0 && (kAll & ~written & ~u32(x86::kCf)) == 0;

@@ -29,5 +29,7 @@ bool is_shift(decode::Mnemonic m);
 bool is_rotate(decode::Mnemonic m);
 bool is_double_shift(decode::Mnemonic m);
 bool counts_by_cl(const decode::Decoded& d);
+// The bits of a count that shifts and rotates look at.
+unsigned count_mask(const decode::Decoded& d);
 
 }  // namespace pollux::cpu::translate

@@ -69,9 +69,7 @@ Action vector_action(const Decoded& d, const interpret::Binding& row, u32 mode) 
   }
 }
 
-Action shift_action(const Decoded& d) {
-  return (d.immediate & (d.operand_size == 8 ? 63 : 31)) > 1 ? Action::kShift : Action::kSame;
-}
+Action shift_action(const Decoded& d) { return (d.immediate & count_mask(d)) > 1 ? Action::kShift : Action::kSame; }
 
 Action integer_action(const Decoded& d, bool supervisor) {
   const bool wide_stack = d.operand_size == 8;
@@ -245,10 +243,10 @@ Action state_action(const Decoded& d, mmu::View view) {
 }
 
 Action own_action(const Decoded& d, const interpret::Binding* row, u32 mode) {
-  const bool supervisor = mode >> kViewShiftInMode & 3;
+  const auto view = mmu::View(mode >> kViewShiftInMode & 3);
+  const bool supervisor = view != mmu::View::kUser;
   if (integer_action(d, supervisor) == Action::kNothing) return Action::kNothing;
-  if (const Action own = state_action(d, mmu::View(mode >> kViewShiftInMode & 3)); own != Action::kInterpret)
-    return own;
+  if (const Action own = state_action(d, view); own != Action::kInterpret) return own;
   if (!reachable_memory(d)) return Action::kInterpret;
   if (row->traits & interpret::kBranch) return branch_action(d);
   if (row->unit == interpret::Unit::kSse) {

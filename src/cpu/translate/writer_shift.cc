@@ -7,8 +7,6 @@ namespace pollux::cpu::translate {
 
 namespace {
 
-unsigned count_mask(const decode::Decoded& d) { return d.operand_size == 8 ? 63 : 31; }
-
 // The same instruction by one: D0, D1 in place of C0, C1 and of D2, D3.
 decode::Decoded by_one(decode::Decoded d) {
   d.opcode = u8(0xd0 | (d.opcode & 1));
