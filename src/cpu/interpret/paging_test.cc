@@ -7,6 +7,7 @@
 namespace pollux::cpu::interpret {
 namespace {
 
+constexpr u64 kSpare = 0x16000;
 constexpr u64 kP = 1, kW = 2, kU = 4, kA = 0x20, kD = 0x40, kNx = u64{1} << 63;
 
 // Long mode with one 4 KiB page at linear 0x40000000 (physical 0x20000), mapped with the given last entry's bits; its
@@ -87,6 +88,52 @@ TEST(Paging, AChangedUpperEntryIsSeenByTheNextAccess) {
   EXPECT_EQ(m.run(100), StopReason::kHalted);
   EXPECT_EQ(m.state().gpr[x86::kRcx], 111u);
   EXPECT_EQ(m.state().gpr[x86::kRbp], 333u);
+}
+
+// Entry 100 of the table maps the table itself, and is overwritten by the 101st iteration.
+TEST(Paging, ARepeatedStoreOverItsOwnTableFaultsInTheMiddle) {
+  PagingMachine m(kP | kW);
+  m.put<u64>(PagingMachine::kEntry + 100 * 8, PagingMachine::kEntry | kP | kW);
+  m.state().gpr[x86::kRdi] = PagingMachine::kLinear + (100 << 12);
+  m.state().gpr[x86::kRcx] = 512;
+  m.state().gpr[x86::kRax] = 0;
+  m.code({0xf3, 0x48, 0xab, 0xf4});  // rep stosq; hlt
+  EXPECT_EQ(m.run(1000), StopReason::kHalted);
+  EXPECT_EQ(m.state().gpr[x86::kRsi], 2u);
+  EXPECT_EQ(m.state().gpr[x86::kRcx], 512u - 101);
+  EXPECT_EQ(m.state().cr2, PagingMachine::kLinear + (100 << 12) + 101 * 8);
+}
+
+TEST(Paging, ARepeatedMoveOverTheTableOfItsSourceFaultsInTheMiddle) {
+  PagingMachine m(kP | kW);
+  m.put<u64>(PagingMachine::kEntry + 100 * 8, PagingMachine::kPage | kP | kW);
+  m.state().gpr[x86::kRsi] = PagingMachine::kLinear + (100 << 12);
+  m.state().gpr[x86::kRdi] = PagingMachine::kEntry;
+  m.state().gpr[x86::kRcx] = 512;
+  m.code({0xf3, 0x48, 0xa5, 0xf4});  // rep movsq; hlt
+  EXPECT_EQ(m.run(1000), StopReason::kHalted);
+  EXPECT_EQ(m.state().gpr[x86::kRsi], 0u);
+  EXPECT_EQ(m.state().gpr[x86::kRcx], 512u - 101);
+}
+
+TEST(Paging, ARepeatedStoreOverAFormerTableClearsItAll) {
+  PagingMachine m(kP | kW);
+  m.put<u64>(kSpare, 0x20000 | kP | kW);
+  m.put<u64>(PagingMachine::kDirectory + 8, kSpare | 7);
+  m.state().gpr[x86::kRbx] = PagingMachine::kLinear + (2 << 20);
+  EXPECT_EQ(m.error(kRead), 0xdeadu);
+  m.put<u64>(PagingMachine::kDirectory + 8, 0);
+  m.put<u64>(kSpare + 4088, 0x20000 | kP | kW);
+  m.state().gpr[x86::kRdi] = kSpare;
+  m.state().gpr[x86::kRcx] = 512;
+  m.state().gpr[x86::kRax] = 0;
+  m.state().halted = false;
+  m.code({0xf3, 0x48, 0xab, 0xf4});
+  EXPECT_EQ(m.run(m.position() + 1000), StopReason::kHalted);
+  EXPECT_EQ(m.state().gpr[x86::kRcx], 0u);
+  EXPECT_EQ(m.get<u64>(kSpare), 0u);
+  EXPECT_EQ(m.get<u64>(kSpare + 4088), 0u);
+  EXPECT_EQ(m.error(kRead), 0u);
 }
 
 TEST(Paging, CodeIsFetchedThroughTheChangedEntry) {

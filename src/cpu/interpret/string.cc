@@ -2,8 +2,8 @@
 //
 // Each iteration retires by itself: a fault, an interrupt or the end of the run between two iterations leaves the
 // registers so that the instruction goes on where it stopped. MOVS and STOS go through whole stretches of a page at
-// once where nothing can tell the difference: forward, flat, without alignment checks, and the target in the TLB's
-// write table (so neither code nor page tables are overwritten).
+// once where nothing can tell the difference: forward, flat, without alignment checks, and overwriting neither code nor
+// page tables that are in use.
 #include <algorithm>
 
 #include "cpu/interpret/host_flags.h"
@@ -52,12 +52,12 @@ struct Movs {
   static u64 bulk(Interpreter& cpu, const Instruction& i, u64 most) {
     const u64 rsi = cpu.gpr(x86::kRsi), rdi = cpu.gpr(x86::kRdi);
     const u64 from = rsi + cpu.s().segment[i.segment].base * (i.segment == x86::kFs || i.segment == x86::kGs);
-    const std::byte* source = cpu.probe(from, mmu::Access::kRead);
-    std::byte* target = cpu.probe(rdi, mmu::Access::kWrite);
-    if (!source || !target) return 0;
     const u64 room = memory::kPageSize - std::max(from & memory::kPageMask, rdi & memory::kPageMask);
     const u64 count = std::min(most, room / sizeof(T));
     const u64 bytes = count * sizeof(T);
+    const std::byte* source = cpu.probe(from, mmu::Access::kRead);
+    std::byte* target = source ? cpu.claim_stretch(rdi, bytes) : nullptr;
+    if (!target || !(source = cpu.probe(from, mmu::Access::kRead))) return 0;
     if (target > source && target < source + bytes) {
       for (u64 k = 0; k < count; ++k) {  // overlapping: later iterations read what earlier ones wrote
         T value;
@@ -82,9 +82,9 @@ struct Stos {
   }
   static u64 bulk(Interpreter& cpu, const Instruction&, u64 most) {
     const u64 rdi = cpu.gpr(x86::kRdi);
-    std::byte* target = cpu.probe(rdi, mmu::Access::kWrite);
-    if (!target) return 0;
     const u64 count = std::min(most, (memory::kPageSize - (rdi & memory::kPageMask)) / sizeof(T));
+    std::byte* target = cpu.claim_stretch(rdi, count * sizeof(T));
+    if (!target) return 0;
     const T value = cpu.reg<T>(0);
     if (sizeof(T) == 1 || value == 0) {
       std::memset(target, u8(value), count * sizeof(T));

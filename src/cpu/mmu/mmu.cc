@@ -13,6 +13,8 @@ constexpr u8 kTable = 1, kCode = 2, kRoot = 4;  // page_kind_
 constexpr u8 kSeveral = 255;         // TablePage::level: in use at several levels or places
 // A page table that is written this often without a walk through it is probably one no longer.
 constexpr u16 kWritesUntilForgotten = 256;
+// A write of more bytes tells the same at once.
+constexpr u64 kBytesOfEntries = 64;
 constexpr u64 kLastSpace = 0xffe;
 constexpr u8 kRootLevel = 4;
 constexpr u32 kManyWriters = ~u32{0};
@@ -203,6 +205,18 @@ void Mmu::watch_code(memory::PhysAddr page) {
   memory_.watch(page, observer_);
 }
 
+// A page that was a page table is forgotten by noting the write; if the second walk goes through it, it is still one.
+std::byte* Mmu::claim_stretch(u64 linear, u64 length, View view) {
+  if (std::byte* host = probe(linear, Access::kWrite, view)) return host;
+  if (length <= kBytesOfEntries || !x86::is_canonical(linear)) return nullptr;
+  Translation t;
+  x86::Fault fault;
+  if (!translate(linear, Access::kWrite, view, t, fault) || !t.host || code_watched(t.physical)) return nullptr;
+  note_write(t.physical, length);
+  if (!translate(linear, Access::kWrite, view, t, fault)) return nullptr;
+  return probe(linear, Access::kWrite, view);
+}
+
 bool Mmu::code_watched(memory::PhysAddr page) const { return page_kind_[page_number(page)] & kCode; }
 
 void Mmu::forget_kind(u64 page, u8 kind) {
@@ -227,7 +241,7 @@ void Mmu::watched_write(memory::PhysAddr from, u64 length, memory::Writer writer
 // Entries that were present may have been used to fill the TLB; others cannot have been.
 void Mmu::table_write(memory::PhysAddr from, u64 length, TablePage& table) {
   const u64 page = page_number(from);
-  const bool forget = length > 64 || ++table.writes > kWritesUntilForgotten;
+  const bool forget = length > kBytesOfEntries || ++table.writes > kWritesUntilForgotten;
   const std::byte* host = memory_.host_page(from);
   // What the upper half of a root says is known by content (find_upper_space), so a root counts as of the lower half.
   const bool of_lower = long_paging() && table.level != kSeveral && (table.level == kRootLevel || !is_upper(table.base));

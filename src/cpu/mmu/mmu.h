@@ -77,6 +77,10 @@ class Mmu final : public memory::WriteObserver {
     return tlb_hit(offset, 1) ? reinterpret_cast<std::byte*>(e.host + offset) : nullptr;
   }
 
+  // Where a stretch within a page is in host memory, all of which is then written: nothing can tell this from writing it
+  // word by word. nullptr: it faults, is not RAM, or may be code or page tables that are in use.
+  std::byte* claim_stretch(u64 linear, u64 length, View view);
+
   // A RAM page that is about to be written at [at, at + length), by the slow path. Always call it before writing.
   void note_write(memory::PhysAddr at, u64 length) { memory_.note_write(at, length); }
 
