@@ -72,7 +72,8 @@ class Assembler {
   // Jumps: return the place of their 32-bit displacement, for link().
   u8* jump() { return byte(0xe9), displacement(); }
   u8* jump_if(Condition c) { return byte(0x0f), byte(u8(0x80 | c)), displacement(); }
-  void call(const u8* target) { byte(0xe8), link(displacement(), target); }
+  u8* call() { return byte(0xe8), displacement(); }
+  void call(const u8* target) { link(call(), target); }
   void jump(const u8* target) { link(jump(), target); }
   void jump_if(Condition c, const u8* target) { link(jump_if(c), target); }
   void jump(const Address& target) { op({.code = 0xff}, 4, target); }

@@ -10,6 +10,7 @@ enum class ExitKind : u8 {
   kAccess,     // the table has no entry: fill it and look again, or let the interpreter execute the instruction
   kCrosses,    // the range of a group crosses a page: goes on in the separate translation, to which it may be linked
   kMissed,     // the jump entries have no such jump: likewise
+  kFar,        // a link to another page, to the address in kAddressReg, was made in another epoch
   kHot,        // the trace has run often enough to be made again, longer
   kInterpret,  // the interpreter is to execute the instruction at offset
   kLent,       // the interpreter is to execute this one instruction, behind which the trace goes on
@@ -25,7 +26,8 @@ inline constexpr u16 access_detail(unsigned size, bool write, bool aligned, bool
              view << kViewShift);
 }
 // kMissed: the linear address agreed, the context did not; the jump is a call, whose push may yet fault.
-inline constexpr u16 kOtherContext = 1, kBeforePush = 2;
+// It is of a link to another page, which says FarWords.
+inline constexpr u16 kOtherContext = 1, kBeforePush = 2, kFromLink = 4;
 // kLent: the trace goes on behind the instruction.
 inline constexpr u16 kGoesOn = 1;
 // kLink: the jump leaves the guest's flags in the host's; with flags_from: the registers that they follow from, as they
@@ -65,5 +67,16 @@ struct CallerWord {
   u32 group : 1;        // kGroupAccess
 };
 static_assert(sizeof(CallerWord) == 4);
+
+// What a link to another page says, in the operands of three NOPs. The link begins with
+// `cmp dword [rsp + Frame::epoch], epoch`; 0 is no epoch.
+struct FarWords {
+  u16 offset = 0;
+  u16 give_back = 0;
+  i32 place = 0;  // of the link, from the first NOP
+  i32 jump = 0;   // the displacement of its jump, likewise
+};
+inline constexpr unsigned kWords = 3, kNopBytes = 3;  // before its operand
+inline constexpr unsigned kEpochInLink = 4;
 
 }  // namespace pollux::cpu::translate

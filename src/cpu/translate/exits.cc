@@ -5,8 +5,16 @@ namespace pollux::cpu::translate {
 
 namespace {
 
+// Of a link to another page.
+FarWords far_words(const u8* caller) {
+  std::array<u32, kWords> words;
+  for (unsigned n = 0; n < kWords; ++n) {
+    std::memcpy(&words[n], caller + n * (kNopBytes + sizeof(u32)) + kNopBytes, sizeof(u32));
+  }
+  return {.offset = u16(words[0]), .give_back = u16(words[0] >> 16), .place = i32(words[1]), .jump = i32(words[2])};
+}
+
 Exit said_by(const u8* caller, Exit exit) {
-  constexpr unsigned kNopBytes = 3;  // before its operand
   CallerWord word;
   std::memcpy(&word, caller + kNopBytes, sizeof word);
   exit.give_back = word.give_back;
@@ -42,12 +50,19 @@ const u8* Translator::serve(Frame* frame, const u8* record) {
   Translator& self = *frame->owner;
   Exit kept;  // serving it may fill this part of the code region again
   std::memcpy(&kept, record, sizeof kept);
-  if (kept.give_back == kSaidByCaller) kept = said_by(frame->caller, kept);
+  if ((kept.kind == ExitKind::kFar || kept.kind == ExitKind::kMissed) && (kept.detail & kFromLink)) {
+    const FarWords words = far_words(frame->caller);
+    kept.give_back = u8(words.give_back);
+    kept.offset = words.offset;
+  } else if (kept.give_back == kSaidByCaller) {
+    kept = said_by(frame->caller, kept);
+  }
   self.interpreter_.look_at_ac();
   switch (kept.kind) {
     case ExitKind::kAccess: return self.access(kept, record);
     case ExitKind::kCrosses: return self.crosses(kept, record);
     case ExitKind::kMissed: return self.missed(kept, record);
+    case ExitKind::kFar: return self.far(kept);
     case ExitKind::kLent: return self.lent(kept, record);
     case ExitKind::kLink: return self.link(kept, record);
     case ExitKind::kHot: return self.hot(kept);
@@ -134,18 +149,38 @@ Filled Translator::fill_table(u64 linear, u16 access) {
 const u8* Translator::missed(const Exit& exit, const u8* record) {
   const u64 linear =
       exit.detail & kOtherContext ? frame_.jumps[frame_.scratch / sizeof(JumpEntry)].linear : frame_.address;
+  if (find_target(linear, exit.detail & kBeforePush)) return record + exit.to;
+  settle(exit);
+  return interpret_one();
+}
+
+Translation* Translator::find_target(u64 linear, bool before_push) {
   const mmu::Mmu& mmu = interpreter_.mmu();
   const u64 revoked = mmu.revocations();
   const bool near = x86::is_canonical(linear) && linear >> 63 == frame_.page >> 63;  // the context is that of this half
   // Looking sets accessed bits, which must wait for the call's push.
   const auto unchanged = [&](u64 at) { return mmu.finds_unchanged(at, mmu::Access::kFetch, fetch_view()); };
-  const bool may_look = near && (!(exit.detail & kBeforePush) || (unchanged(linear) && unchanged(linear + 14)));
+  const bool may_look = near && (!before_push || (unchanged(linear) && unchanged(linear + 14)));
   interpret::Advance how = interpret::Advance::kOneInstruction;
-  const bool found = may_look && find(linear, how);
+  Translation* const found = may_look ? find(linear, how) : nullptr;
   // A call may hold the address of a stack that it may no longer write to.
-  if (found && revoked == mmu.revocations() && trace_holds()) return record + exit.to;
-  settle(exit);
-  return interpret_one();
+  return found && revoked == mmu.revocations() && trace_holds() ? found : nullptr;
+}
+
+const u8* Translator::far(const Exit& exit) {
+  constexpr i32 kRelinks = 16;
+  frame_.relinks = kRelinks;
+  const Translation* const to = find_target(frame_.address, exit.detail & kBeforePush);
+  if (!to) {
+    settle(exit);
+    return interpret_one();
+  }
+  const FarWords words = far_words(frame_.caller);
+  const u8* const place = frame_.caller + words.place;
+  u8* const caller = const_cast<u8*>(frame_.caller) - cache_.executable();
+  cache_.link_far(caller + words.place, caller + words.jump, to->physical >> memory::kPageShift, to->memory_entry,
+                  frame_.epoch);
+  return place;
 }
 
 const u8* Translator::lent(const Exit& exit, const u8* record) {

@@ -27,6 +27,8 @@ inline constexpr unsigned jump_index(u64 linear) { return unsigned(linear ^ line
 class Translator;
 
 inline constexpr u8 kViewShiftInContext = 58;
+inline constexpr u8 kUpperShiftInContext = 60;
+inline constexpr u64 kViewInContext = u64{3} << kViewShiftInContext;
 
 inline constexpr unsigned kHeats = 1 << 16;
 
@@ -34,6 +36,8 @@ struct alignas(64) Frame {
   i64 budget = 0;   // instructions that may begin before the end of the run, less kMargin
   u64 page = 0;     // linear address of the page that the running trace is in
   u64 context = 0;  // of jumps
+  u32 epoch = 0;    // names the context, the view in the low bits; links to other pages hold it
+  i32 relinks = 0;  // how many of them may still miss before one is made new
   u64 target = 0;   // of a jump that is being made
   const u8* code = nullptr;
   u64 value = 0;                      // an operand in transit

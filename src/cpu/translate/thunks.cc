@@ -65,6 +65,12 @@ const u8* write_look_up(Assembler& a, const Thunks& t, const Layout& layout, uns
 
 const u8* write_find_jump(Assembler& a, const Thunks& t, const Layout& layout, u16 detail) {
   const u8* const begin = a.at();
+  if (detail & kFromLink) {
+    a.arithmetic(5, Address{kFrameReg, i32(offsetof(Frame, relinks)) + kReturnAddress}, 1, false);
+    u8* const enough = a.jump_if(kNs);
+    leave(a, t, ExitKind::kFar, detail);
+    a.link_here(enough);
+  }
   const std::array<u8*, 2> misses = Sequences(a, layout, kReturnAddress).find_jump();
   a.byte(kRet);
   const u8* const resume = a.at();
@@ -87,6 +93,7 @@ void write_called(Assembler& a, const Layout& layout, Thunks& t) {
     }
   }
   t.find_jump = {write_find_jump(a, t, layout, 0), write_find_jump(a, t, layout, kBeforePush)};
+  t.find_far = {write_find_jump(a, t, layout, kFromLink), write_find_jump(a, t, layout, kFromLink | kBeforePush)};
   t.keep_jump = a.at();
   Sequences(a, layout, kReturnAddress).keep_jump();
   a.byte(kRet);

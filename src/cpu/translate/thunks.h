@@ -30,6 +30,7 @@ struct Thunks {
   LookUps look_up{};
   std::array<std::array<const u8*, 2>, mmu::kViews> look_up_aligned{};  // of 16 bytes
   std::array<const u8*, 2> find_jump{};                                 // [a push follows]
+  std::array<const u8*, 2> find_far{};                                  // likewise, for a link, with FarWords
 
   // Called.
   const u8* keep_jump = nullptr;

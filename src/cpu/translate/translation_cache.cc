@@ -1,8 +1,10 @@
 #include "cpu/translate/translation_cache.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
+#include "cpu/translate/exit.h"
 #include "memory/address.h"
 
 namespace pollux::cpu::translate {
@@ -59,11 +61,40 @@ void TranslationCache::reaches(const Translation& t, u64 second_page) {
   if (std::ranges::find(from, page) == from.end()) from.push_back(page);
 }
 
+void TranslationCache::link_far(u8* place, u8* jump, u64 to_page, const u8* code, u32 epoch) {
+  const auto target = [&] {
+    i32 distance;
+    std::memcpy(&distance, jump, sizeof distance);
+    return jump + 4 + distance;
+  };
+  u32 before;
+  std::memcpy(&before, place + kEpochInLink, sizeof before);
+  // It is in the page's list already if it leads there and was not cut.
+  if (before == 0 || target() != code - executable()) far_[to_page].push_back({place, part_of(place).generation});
+  Assembler::link(jump, code - executable());
+  std::memcpy(place + kEpochInLink, &epoch, sizeof epoch);
+}
+
+void TranslationCache::cut(const std::vector<FarLink>& links) {
+  constexpr u32 kNone = 0;
+  for (const FarLink& link : links) {
+    if (part_of(link.place).generation == link.generation) {
+      std::memcpy(link.place + kEpochInLink, &kNone, sizeof kNone);
+    }
+  }
+}
+
+void TranslationCache::cut_far_links() {
+  for (const auto& [page, links] : far_) cut(links);
+  far_.clear();
+}
+
 bool TranslationCache::drop_page(u64 physical_page) {
   bool any = false;
   if (auto reached = reached_.extract(physical_page)) {
     for (const u64 from : reached.mapped()) any |= drop_page(from);
   }
+  if (auto links = far_.extract(physical_page)) cut(links.mapped());
   const auto page = by_page_.find(physical_page);
   if (page == by_page_.end()) return any;
   page_.clear();
@@ -80,6 +111,7 @@ void TranslationCache::make_room() { begin_part((part_ + 1) % unsigned(parts_.si
 
 void TranslationCache::begin_part(unsigned number) {
   Part& part = parts_[part_ = number];
+  ++part.generation;
   for (Translation& t : part.translations) {
     // What is replaced may be linked to.
     if (!t.dropped || t.replaced) drop_page(t.physical >> memory::kPageShift);
@@ -105,6 +137,7 @@ void TranslationCache::flush() {
   index_.clear();
   by_page_.clear();
   reached_.clear();
+  far_.clear();
   for (unsigned n = unsigned(parts_.size()); n-- > 0;) {
     parts_[n].translations.clear();
     begin_part(n);

@@ -6,7 +6,8 @@
 //  1. A translation's guest bytes equal guest memory: its page is watched, and a write to the page drops all of its
 //     translations before the write happens.
 //  2. A dropped translation's code stays where it is until its part is filled again, because it may be running.
-//  3. Links lead only from a page to itself in the same mode, and the translations of a page are dropped together.
+//  3. Links lead from a page to itself in the same mode, and the translations of a page are dropped together. Links to
+//     other pages (link_far) are cut when the translations there are dropped.
 #pragma once
 
 #include <array>
@@ -55,6 +56,10 @@ class TranslationCache {
   void replace(Translation& old);
   // It depends on that page, too: the translations of both pages are dropped together.
   void reaches(const Translation& t, u64 second_page);
+  // A link from one page to another, in code that was executed just now: is cut when the translations of that page
+  // are dropped. Writable addresses, but for code.
+  void link_far(u8* place, u8* jump, u64 to_page, const u8* code, u32 epoch);
+  void cut_far_links();
   // False: the page had none. Invariant 2 and 3 hold for what is replaced, too.
   bool drop_page(u64 physical_page);
 
@@ -80,7 +85,12 @@ class TranslationCache {
   static constexpr u64 kMostParts = 8, kSmallestPart = 256 << 10, kChunksInPart = 32, kSmallestChunk = 32 << 10;
   static constexpr unsigned kLentBits = 24;
   static constexpr u32 kLentMask = (1u << kLentBits) - 1;
+  struct FarLink {
+    u8* place;
+    u32 generation;  // of its part
+  };
   struct Part {
+    u32 generation = 0;  // times it was begun
     u8* begin = nullptr;
     u8* end = nullptr;
     std::deque<Translation> translations;
@@ -89,6 +99,8 @@ class TranslationCache {
   static u64 key(u64 physical, u32 mode) { return physical << 12 | mode; }
   void hide(Translation& t);  // from find()
   void begin_part(unsigned number);
+  Part& part_of(const u8* code) { return parts_[u64(code - region_.write) / (region_.size / parts_.size())]; }
+  void cut(const std::vector<FarLink>& links);
   bool has_room(Assembler& a, u64 bytes);
 
   memory::CodeRegion region_;
@@ -102,6 +114,7 @@ class TranslationCache {
   TranslationIndex index_;
   std::unordered_map<u64, Translation*> by_page_;      // lists of those that are not dropped
   std::unordered_map<u64, std::vector<u64>> reached_;  // from which pages, perhaps no longer
+  std::unordered_map<u64, std::vector<FarLink>> far_;  // to pages
   std::vector<Translation*> page_;                     // that is being dropped
 };
 

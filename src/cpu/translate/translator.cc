@@ -121,6 +121,7 @@ const u8* Translator::begin(const Translation& translation) {
   frame_.page = rip & ~memory::kPageMask;
   look_after_jumps();
   frame_.context = context(rip);
+  frame_.epoch = epoch(frame_.context);
   begun_drops_ = drops_;
   ++counters_.entered;
   return translation.memory_entry;
@@ -138,7 +139,7 @@ u64 Translator::context(u64 rip) const {
   const bool upper = rip >> 63;
   const mmu::Mmu& mmu = interpreter_.mmu();
   return mmu.fetch_space(upper) | (mmu.fetch_changes(upper) & kContextChanges) << 13 |
-         u64(interpreter_.view()) << kViewShiftInContext | u64(upper) << 60;
+         u64(interpreter_.view()) << kViewShiftInContext | u64(upper) << kUpperShiftInContext;
 }
 
 void Translator::look_after_jumps() {
@@ -148,6 +149,25 @@ void Translator::look_after_jumps() {
   if (epoch == jump_epoch_) return;
   jump_epoch_ = epoch;
   frame_.jumps.fill({});
+  epochs_ = {};
+}
+
+// A number that no other context has or had.
+u32 Translator::epoch(u64 context) {
+  constexpr u32 kStep = kViewInContext >> kViewShiftInContext;  // the view is below
+  const u64 space = context & ~kViewInContext;
+  const u32 view = u32((context & kViewInContext) >> kViewShiftInContext);
+  std::array<Epoch, 64>& half = epochs_[context >> kUpperShiftInContext & 1];
+  Epoch& known = half[(space ^ space >> 13) % half.size()];
+  if (known.context != space) {
+    if (last_epoch_ >= ~u32{0} - 2 * (kStep + 1)) {
+      cache_.cut_far_links();
+      epochs_ = {};
+      last_epoch_ = 0;
+    }
+    known = {space, last_epoch_ += kStep + 1};
+  }
+  return known.number | view;
 }
 
 Translation* Translator::find(u64 rip, interpret::Advance& how) {
@@ -296,7 +316,8 @@ void Translator::visit(Visitor& v) {
   if (v.restoring()) {
     cache_.flush();
     frame_.jumps.fill({});
-  }
+    epochs_ = {};
+    }
 }
 
 }  // namespace pollux::cpu::translate

@@ -84,6 +84,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   u64 context(u64 rip) const;
   // Forgets the jump entries when their contexts could repeat, or say too little.
   void look_after_jumps();
+  u32 epoch(u64 context);
   // nullptr: executing at rip faults, or is for the interpreter; how then says how far.
   Translation* find(u64 rip, interpret::Advance& how);
   Translation* find_or_make(u64 rip, interpret::Advance& how);  // beside the jump entries
@@ -104,6 +105,9 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   static const u8* serve(Frame* frame, const u8* record);
   const u8* access(const Exit& exit, const u8* record);
   const u8* crosses(const Exit& exit, const u8* record);
+  const u8* far(const Exit& exit);
+  // For a jump or call to linear that is about to be made. nullptr: it is for the interpreter.
+  Translation* find_target(u64 linear, bool before_push);
   const u8* missed(const Exit& exit, const u8* record);
   const u8* lent(const Exit& exit, const u8* record);
   const u8* link(const Exit& exit, const u8* record);
@@ -138,6 +142,12 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   u64 begun_drops_ = 0;  // when code was entered
   u16 next_heat_ = 0;
   u64 jump_epoch_ = 0;  // of what contexts leave out
+  struct Epoch {
+    u64 context = ~u64{0};  // without its view
+    u32 number = 0;
+  };
+  std::array<std::array<Epoch, 64>, 2> epochs_{};  // [upper half]
+  u32 last_epoch_ = 0;
   Counters counters_;
 };
 

@@ -156,8 +156,7 @@ void Writer::exit(Exit e, const u8* to, const u8* thunk) {
 
 void Writer::call_and_say(const u8* thunk, CallerWord word) {
   a_->call(thunk);
-  a_->byte(0x0f), a_->byte(0x1f), a_->byte(0x80);  // nop [rax + word]
-  a_->write(word);
+  say(word);
 }
 
 CallerWord Writer::caller_word(bool group) const {

@@ -10,11 +10,12 @@
 //     flags; an early exit gives back what was not executed.
 //  4. kAddressReg and kScratch hold nothing from one instruction to the next.
 // One file for each family: writer_flags, writer_memory, writer_same (instructions that stay the same),
-// writer_shift, writer_state, writer_special, writer_stack, writer_branch.
+// writer_shift, writer_state, writer_special, writer_stack, writer_branch, writer_call, writer_far.
 #pragma once
 
 #include <array>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "cpu/translate/assembler.h"
@@ -70,10 +71,17 @@ class Writer {
   void exit(Exit e, const u8* to = nullptr) { exit(e, to, thunks_.out); }
   void exit(Exit e, const u8* to, const u8* thunk);
   void call_and_say(const u8* thunk, CallerWord word);
+  template <class T>
+  void say(T word) {
+    static_assert(sizeof word == 4);
+    a_->byte(0x0f), a_->byte(0x1f), a_->byte(0x80);  // nop [rax + word]
+    a_->write(word);
+  }
   CallerWord caller_word(bool group = false) const;  // of the step
   Sequences pieces() { return {*a_, layout_, 0}; }
   const Step& step() const { return trace_->steps[index_]; }
   unsigned count() const { return unsigned(trace_->steps.size()); }
+  static bool in_page(i64 target) { return target >= 0 && target < i64(memory::kPageSize); }
   static Address frame(u64 offset) { return {kFrameReg, i32(offset)}; }
   Address guest(unsigned number) const { return {kFrameReg, layout_.gpr + i32(number) * 8}; }
   void load_guest(Reg to, unsigned number);  // whole
@@ -148,10 +156,7 @@ class Writer {
   // writer_branch.cc
   void write_branch();
   void write_jump();
-  void write_call();
-  void write_return();
   void write_jump_indirect();
-  void write_call_indirect();
   void write_end();
   void jump_behind();
   void write_interpreted();
@@ -159,12 +164,34 @@ class Writer {
   // From behind step, with the flags as where_ says. jump: that leads here; nullptr: none yet.
   void go_to(i64 target, unsigned step, u8* jump = nullptr);
   std::optional<u16> pending_from() const;
-  void load_target(i64 offset);  // kAddressReg = page + offset
   void load_operand_target();
   void find_jump_or_exit(u16 detail = 0);  // what cannot be found is for the interpreter
   void take_jump();
-  void keep_jump();
-  void take_kept_jump();
+
+  // writer_call.cc
+  void write_call();
+  void write_call_indirect();
+  void write_return();
+  void call_found();
+
+  // writer_far.cc
+  struct Far {  // a link to another page that is being written
+    u8* place;
+    u8* miss;
+    u8* jump;
+  };
+  struct Boundary {  // where an exit is; give_back: instructions counted and not executed
+    u16 offset;
+    unsigned give_back;
+  };
+  Boundary before_step() const { return {step().offset, count() - index_}; }
+  Boundary behind_trace() const { return {trace_->end, 0}; }
+  Far begin_far();
+  void take_far(Far& far, i64 target, unsigned rest);
+  void miss_far(const Far& far, i64 target, Boundary from, bool push);
+  void go_far(i64 target, Boundary from, unsigned rest);
+  void leave_far(unsigned rest);
+  void load_target(i64 offset);  // kAddressReg = page + offset
 
   const Layout& layout_;
   const Thunks& thunks_;

@@ -5,10 +5,6 @@
 
 namespace pollux::cpu::translate {
 
-namespace {
-bool in_page(i64 target) { return target >= 0 && target < i64(memory::kPageSize); }
-}  // namespace
-
 void Writer::write_branch() {
   const Step& s = step();
   // Where the trace goes round a loop, the way out is the side exit.
@@ -31,10 +27,7 @@ void Writer::go_to(i64 target, unsigned from, u8* jump) {
   const unsigned rest = count() - from - 1;
   if (!in_page(target)) {
     save_flags();
-    load_target(target);
-    find_jump_or_exit();
-    if (rest) a_->arithmetic(0, frame(offsetof(Frame, budget)), i32(rest));
-    take_jump();
+    go_far(target, before_step(), rest);
     return;
   }
   // The translator links the jump when it is taken for the first time; where something comes before the jump, it writes
@@ -70,11 +63,6 @@ std::optional<u16> Writer::pending_from() const {
   return used;
 }
 
-void Writer::load_target(i64 offset) {
-  a_->load(kAddressReg, frame(offsetof(Frame, page)));
-  a_->lea(kAddressReg, {kAddressReg, i32(offset)});
-}
-
 void Writer::find_jump_or_exit(u16 detail) {
   if (compact_) return call_and_say(thunks_.find_jump[detail == kBeforePush], caller_word());
   const std::array<u8*, 2> misses = pieces().find_jump();
@@ -89,46 +77,7 @@ void Writer::take_jump() {
     pieces().take_jump();
 }
 
-void Writer::keep_jump() {
-  if (compact_)
-    a_->call(thunks_.keep_jump);
-  else
-    pieces().keep_jump();
-}
-
-void Writer::take_kept_jump() {
-  if (compact_)
-    a_->jump(thunks_.take_kept_jump);
-  else
-    pieces().take_kept_jump();
-}
-
 void Writer::write_jump() { go_to(branch_target(step()), index_); }
-
-void Writer::write_call() {
-  const i64 target = branch_target(step());
-  save_flags();
-  if (!in_page(target)) {
-    load_target(target);
-    find_jump_or_exit(kBeforePush);
-    keep_jump();
-  }
-  push_return();
-  if (in_page(target))
-    go_to(target, index_);
-  else
-    take_kept_jump();
-}
-
-void Writer::write_return() {
-  const decode::Decoded& d = step().d;
-  const Address top = stack_address(kGuestRsp, 0, false);
-  save_flags();
-  a_->load(kAddressReg, top);
-  find_jump_or_exit();
-  a_->lea(kGuestRsp, {kGuestRsp, i32(8 + (d.operand_count ? u16(d.immediate) : 0))});
-  take_jump();
-}
 
 void Writer::load_operand_target() {
   const decode::Decoded& d = step().d;
@@ -148,14 +97,6 @@ void Writer::write_jump_indirect() {
   take_jump();
 }
 
-void Writer::write_call_indirect() {
-  load_operand_target();
-  find_jump_or_exit(kBeforePush);
-  keep_jump();
-  push_return();
-  take_kept_jump();
-}
-
 void Writer::write_end() {
   const Step& last = trace_->steps.back();
   index_ = count() - 1;
@@ -171,23 +112,8 @@ void Writer::write_end() {
   }
 }
 
-// Goes on behind the trace, where its last instruction has retired, through a jump entry.
-void Writer::jump_behind() {
-  load_target(trace_->end);
-  if (compact_) {
-    call_and_say(thunks_.find_jump[0], {.offset = trace_->end, .flags_from = CallerWord::kFlagsMask});
-    take_jump();
-    return;
-  }
-  const std::array<u8*, 2> misses = pieces().find_jump();
-  const u8* const back = a_->at();
-  take_jump();
-  a_ = cold_;
-  for (const u16 detail : {u16(0), kOtherContext}) {
-    a_->link_here(misses[detail]);
-    exit({.kind = ExitKind::kMissed, .offset = trace_->end, .detail = detail}, back);
-  }
-}
+// Goes on behind the trace, where its last instruction has retired.
+void Writer::jump_behind() { go_far(trace_->end, behind_trace(), 0); }
 
 // What crosses a page has a translation that depends on two pages, so it is not linked to.
 void Writer::write_interpreted() {

@@ -64,6 +64,7 @@ void Writer::write_change_ac() {
     a_->op({.code = 0xba, .map = 1, .wide = true}, 7, kAddressReg), a_->immediate(bit, 1);  // btc
   }
   a_->store(frame(offsetof(Frame, context)), kAddressReg);
+  a_->arithmetic(6, frame(offsetof(Frame, epoch)), 3, false);
   jump_behind();
 }
 

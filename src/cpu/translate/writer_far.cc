@@ -1,0 +1,62 @@
+// Links to other pages. What a linear address means there may change, so a link holds the epoch in which it was made;
+// in another one the code goes on through the jump entries, and the link is made new now and then.
+#include "cpu/translate/writer.h"
+
+namespace pollux::cpu::translate {
+
+Writer::Far Writer::begin_far() {
+  static_assert(offsetof(Frame, epoch) < 128, "the epoch is where kEpochInLink says");
+  u8* const place = a_->at();
+  a_->op({.code = 0x81}, 7, frame(offsetof(Frame, epoch))), a_->immediate(0, 4);
+  return {place, a_->jump_if(kNz), nullptr};
+}
+
+// The link's way.
+void Writer::take_far(Far& far, i64 target, unsigned rest) {
+  const i64 by = target - (target & i64(memory::kPageMask));
+  if (by) a_->arithmetic(0, frame(offsetof(Frame, page)), i32(by));
+  if (rest) a_->arithmetic(0, frame(offsetof(Frame, budget)), i32(rest));
+  far.jump = a_->jump();
+}
+
+// The other way: finds the jump entry.
+void Writer::miss_far(const Far& far, i64 target, Boundary from, bool push) {
+  a_->link_here(far.miss);
+  a_->link_here(far.jump);
+  load_target(target);
+  a_->call(thunks_.find_far[push]);
+  const u8* const here = a_->at();
+  say(u32(from.offset | from.give_back << 16));
+  say(u32(far.place - here));
+  say(u32(far.jump - here));
+}
+
+// rest: instructions behind this one that are counted and will not be executed.
+void Writer::go_far(i64 target, Boundary from, unsigned rest) {
+  if (compact_) {
+    load_target(target);
+    call_and_say(thunks_.find_jump[0],
+                 {.give_back = from.give_back, .offset = from.offset, .flags_from = CallerWord::kFlagsMask});
+  } else {
+    Far far = begin_far();
+    take_far(far, target, rest);
+    Assembler* const here = std::exchange(a_, cold_);
+    miss_far(far, target, from, false);
+    leave_far(rest);
+    a_ = here;
+    return;
+  }
+  leave_far(rest);
+}
+
+void Writer::leave_far(unsigned rest) {
+  if (rest) a_->arithmetic(0, frame(offsetof(Frame, budget)), i32(rest));
+  a_->jump(thunks_.take_jump);
+}
+
+void Writer::load_target(i64 offset) {
+  a_->load(kAddressReg, frame(offsetof(Frame, page)));
+  a_->lea(kAddressReg, {kAddressReg, i32(offset)});
+}
+
+}  // namespace pollux::cpu::translate
