@@ -51,7 +51,7 @@ class Planner {
     for (Step& step : steps_) {
       // They change what an address means.
       if (step.action == Action::kSwapGs || step.action == Action::kWriteBase) closed_ = group_count_;
-      if (step.action == Action::kLent) {
+      if (step.action == Action::kLent || step.action == Action::kRepeat) {
         closed_ = group_count_;
         for (Value& value : values_) value = fresh();
         continue;

@@ -143,6 +143,7 @@ Thunks write_thunks(Assembler& a, i64 executable, const Layout& layout) {
   for (auto r = kPreserved.rbegin(); r != kPreserved.rend(); ++r) a.op_short(kPop, *r);
   a.byte(kRet);
   write_called(a, layout, t);
+  write_repeats(a, layout, t);
   return t;
 }
 

@@ -32,6 +32,9 @@ struct Thunks {
   std::array<const u8*, 2> find_jump{};                                 // [a push follows]
   std::array<const u8*, 2> find_far{};                                  // likewise, for a link, with FarWords
 
+  // Called: REP STOS and REP MOVS at once, where they stay within a page and within the budget. ZF says that they did.
+  std::array<std::array<std::array<const u8*, 4>, 2>, mmu::kViews> repeat{};  // [view][is MOVS][log2 of the size]
+
   // Called.
   const u8* keep_jump = nullptr;
   const u8* save_flags = nullptr;
@@ -41,5 +44,7 @@ struct Thunks {
 };
 
 Thunks write_thunks(Assembler& a, i64 executable, const Layout& layout);
+// Of them: repeat.
+void write_repeats(Assembler& a, const Layout& layout, Thunks& t);
 
 }  // namespace pollux::cpu::translate

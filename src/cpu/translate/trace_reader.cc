@@ -218,6 +218,21 @@ Action branch_action(const Decoded& d) {
   return conditional ? Action::kBranch : Action::kInterpret;
 }
 
+bool repeats(const Decoded& d) {
+  if (!d.rep || d.address_size != 8) return false;
+  switch (d.mnemonic) {
+    case ZYDIS_MNEMONIC_STOSB:
+    case ZYDIS_MNEMONIC_STOSW:
+    case ZYDIS_MNEMONIC_STOSD:
+    case ZYDIS_MNEMONIC_STOSQ: return true;
+    case ZYDIS_MNEMONIC_MOVSB:
+    case ZYDIS_MNEMONIC_MOVSW:
+    case ZYDIS_MNEMONIC_MOVSD:
+    case ZYDIS_MNEMONIC_MOVSQ: return d.segment != x86::kFs && d.segment != x86::kGs;
+    default: return false;
+  }
+}
+
 // Registers of the state that lie in memory and mean nothing else to the translator.
 Action state_action(const Decoded& d, mmu::View view) {
   const bool supervisor = view != mmu::View::kUser;
@@ -247,6 +262,7 @@ Action own_action(const Decoded& d, const interpret::Binding* row, u32 mode) {
   const bool supervisor = view != mmu::View::kUser;
   if (integer_action(d, supervisor) == Action::kNothing) return Action::kNothing;
   if (const Action own = state_action(d, view); own != Action::kInterpret) return own;
+  if (repeats(d) && row->unit == interpret::Unit::kInteger) return Action::kRepeat;
   if (!reachable_memory(d)) return Action::kInterpret;
   if (row->traits & interpret::kBranch) return branch_action(d);
   if (row->unit == interpret::Unit::kSse) {

@@ -40,6 +40,7 @@ enum class Action : u8 {
   kPushFlags,
   kPop,
   kLeave,
+  kRepeat,  // REP STOS, REP MOVS
   kLent,    // the interpreter executes it, and the trace goes on
   kBranch,  // Jcc
   kJump,    // JMP, direct

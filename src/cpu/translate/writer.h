@@ -145,6 +145,8 @@ class Writer {
   void write_sti();
   void write_swap_gs();
   void write_lent(u16 detail);
+  void exit_to_lend(u16 detail);
+  void write_repeat();
 
   // writer_stack.cc
   void write_push();

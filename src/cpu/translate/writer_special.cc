@@ -1,4 +1,6 @@
 // Instructions that need more than other register names.
+#include <bit>
+
 #include "cpu/translate/writer.h"
 #include "x86/flags.h"
 
@@ -156,14 +158,34 @@ void Writer::write_swap_gs() {
   a_->store(kernel, kAddressReg);
 }
 
-void Writer::write_lent(u16 detail) {
+void Writer::write_repeat() {
+  const decode::Decoded& d = step().d;
+  const unsigned size = d.opcode & 1 ? unsigned(std::countr_zero(unsigned(d.operand_size))) : 0;
+  const bool move = (d.opcode & ~1) == 0xa4;
   save_flags();
+  a_->call(thunks_.repeat[view_][move][size]);
+  clobbered();
+  u8* const failed = a_->jump_if(kNz);
+  const u8* const behind = a_->at();
+  Assembler* const here = std::exchange(a_, cold_);
+  a_->link_here(failed);
+  exit_to_lend(kGoesOn);  // makes the flags, wherever they are, and they stay there
+  a_->jump(behind);
+  a_ = here;
+}
+
+void Writer::exit_to_lend(u16 detail) {
   exit({.kind = ExitKind::kLent,
         .give_back = u8(count() - index_),
         .offset = step().offset,
         .flags_from = flags_from(),
         .detail = detail,
         .to = i32(cache_.add_lent(interpreter_.lend(step().d, *step().row)))});
+}
+
+void Writer::write_lent(u16 detail) {
+  save_flags();
+  exit_to_lend(detail);
   where_ = Where::kMemory;
   repair_ = Repair::kNone;
   flag_step_ = -1;
