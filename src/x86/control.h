@@ -61,6 +61,11 @@ enum SegmentBit : u16 {
   kSegGranular = 0x8000,
 };
 
+// What SYSCALL, SYSRET and their like make of CS and SS, but for the kind of code and the privilege level.
+inline constexpr u16 kFlatCode = kSegGranular | kSegPresent | kSegSystem | kSegCode | 3;  // read, accessed
+inline constexpr u16 kFlatData = kSegGranular | kSegBig | kSegPresent | kSegSystem | 3;
+inline constexpr unsigned kPrivilegeShift = 5;
+
 inline unsigned privilege_of(const Segment& s) { return s.attributes >> 5 & 3; }
 
 // Whether bits 63 to 47 of a linear address are equal (SDM vol. 1, 3.3.7.1).

@@ -26,6 +26,7 @@ enum Flag : u64 {
   kId = 1u << 21,
 };
 
+inline constexpr u64 kSysretFlags = 0x3c7fd7;  // that SYSRET takes from R11
 inline constexpr u64 kArithmeticFlags = kCf | kPf | kAf | kZf | kSf | kOf;
 
 }  // namespace pollux::x86

@@ -79,10 +79,13 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
     if (instructions) deliveries_ = 0;
     last_block_ = nullptr;
   }
-  // Of a supervisor, whose RFLAGS.AC somebody else may have changed.
-  void look_at_ac() {
+  // Somebody else may have changed the privilege level in SS, or a supervisor's RFLAGS.AC.
+  void look_at_view() {
     const bool ac = r_.state.rflags & x86::kAc;
-    if (view_ != mmu::View::kUser && ac != (view_ == mmu::View::kSupervisorAc)) view_changed();
+    if (x86::privilege_of(r_.state.segment[x86::kSs]) != cpl_)
+      mode_changed();
+    else if (view_ != mmu::View::kUser && ac != (view_ == mmu::View::kSupervisorAc))
+      view_changed();
   }
   // Told of code that is about to be written like the interpreter itself.
   void set_second_observer(mmu::CodeObserver* observer) { second_observer_ = observer; }

@@ -9,13 +9,11 @@ namespace {
 
 using x86::Exception;
 
-constexpr u16 kFlatCode = 0x8000 | 0x80 | 0x10 | 0xb;  // G, present, segment, execute-read accessed
-constexpr u16 kFlatData = 0x8000 | 0x4000 | 0x80 | 0x10 | 0x3;
-
 void set_flat(Interpreter& cpu, u16 cs, u16 ss, unsigned cpl, u16 code_kind) {
-  cpu.s().segment[x86::kCs] = {.selector = cs, .attributes = u16(kFlatCode | code_kind | cpl << 5),
+  cpu.s().segment[x86::kCs] = {.selector = cs, .attributes = u16(x86::kFlatCode | code_kind | cpl << 5),
                                .limit = 0xffff'ffff, .base = 0};
-  cpu.s().segment[x86::kSs] = {.selector = ss, .attributes = u16(kFlatData | cpl << 5), .limit = 0xffff'ffff, .base = 0};
+  cpu.s().segment[x86::kSs] = {.selector = ss, .attributes = u16(x86::kFlatData | cpl << 5), .limit = 0xffff'ffff,
+                               .base = 0};
 }
 
 void syscall(Interpreter& cpu, const Instruction&) {
@@ -41,7 +39,7 @@ void sysret(Interpreter& cpu, const Instruction& i) {
   const u16 star = u16(s.star >> 48);
   const u16 cs = u16((to_64 ? star + 16 : star) | 3);
   set_flat(cpu, cs, u16((star + 8) | 3), 3, to_64 ? x86::kSegLong : x86::kSegBig);
-  cpu.set_flags(cpu.gpr(x86::kR11) & 0x3c7fd7);
+  cpu.set_flags(cpu.gpr(x86::kR11) & x86::kSysretFlags);
   cpu.jump(to_64 ? rip : u32(rip));
   cpu.mode_changed();
 }

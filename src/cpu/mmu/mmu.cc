@@ -40,6 +40,7 @@ Mmu::Mmu(memory::GuestMemory& memory)
 }
 
 void Mmu::set_control(u64 cr0, u64 cr3, u64 cr4, u64 efer) {
+  ++fetch_version_;
   cr0_ = cr0;
   cr3_ = cr3;
   cr4_ = cr4;
@@ -79,6 +80,7 @@ void Mmu::set_control(u64 cr0, u64 cr3, u64 cr4, u64 efer) {
 
 // New numbers for the spaces make all fetches miss; when the numbers run out, the tables are emptied.
 void Mmu::new_space() {
+  ++fetch_version_;
   roots_ = {};
   if (next_space_ >= kLastSpace) {
     for (FetchTable& table : tables_.fetch) table.fill({});
@@ -90,6 +92,7 @@ void Mmu::new_space() {
 void Mmu::changed(bool upper) {
   fetched_pages_[upper] = {};
   ++fetch_changes_[upper];
+  ++fetch_version_;
 }
 
 void Mmu::flush() {

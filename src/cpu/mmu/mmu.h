@@ -95,6 +95,8 @@ class Mmu final : public memory::WriteObserver {
   // the same upper half share its number, as the processes of a kernel do. Numbers are below 8192.
   u64 fetch_space(bool upper) const { return upper && upper_space_ ? 0x1000 | upper_space_ : space_; }
   u64 fetch_changes(bool upper) const { return fetch_changes_[upper]; }
+  // Changes when any of them may have.
+  u64 fetch_version() const { return fetch_version_; }
 
   void flush();
   // Grows whenever an entry of a write table is taken back because its page is watched from now on, or clean again.
@@ -179,6 +181,7 @@ class Mmu final : public memory::WriteObserver {
   std::array<Root, 16> roots_{};
   unsigned next_root_ = 0;
   std::array<u64, 2> fetch_changes_{};
+  u64 fetch_version_ = 0;
   // Bit set by hash, for each half: linear pages fetched from since the last change.
   static constexpr unsigned kFetchedBits = 1 << 16;
   std::array<std::array<u64, kFetchedBits / 64>, 2> fetched_pages_{};

@@ -11,6 +11,7 @@ enum class ExitKind : u8 {
   kCrosses,    // the range of a group crosses a page: goes on in the separate translation, to which it may be linked
   kMissed,     // the jump entries have no such jump: likewise
   kFar,        // a link to another page, to the address in kAddressReg, was made in another epoch
+  kArrived,    // at the address in kAddressReg, of which the jump entries know nothing
   kHot,        // the trace has run often enough to be made again, longer
   kInterpret,  // the interpreter is to execute the instruction at offset
   kLent,       // the interpreter is to execute this one instruction, behind which the trace goes on

@@ -57,22 +57,35 @@ const u8* Translator::serve(Frame* frame, const u8* record) {
   } else if (kept.give_back == kSaidByCaller) {
     kept = said_by(frame->caller, kept);
   }
-  self.interpreter_.look_at_ac();
+  self.interpreter_.look_at_view();
+  const u8* const next = self.serve(kept, record);
+  self.look_after_transfers();
+  return next;
+}
+
+const u8* Translator::serve(const Exit& kept, const u8* record) {
   switch (kept.kind) {
-    case ExitKind::kAccess: return self.access(kept, record);
-    case ExitKind::kCrosses: return self.crosses(kept, record);
-    case ExitKind::kMissed: return self.missed(kept, record);
-    case ExitKind::kFar: return self.far(kept);
-    case ExitKind::kLent: return self.lent(kept, record);
-    case ExitKind::kLink: return self.link(kept, record);
-    case ExitKind::kHot: return self.hot(kept);
-    case ExitKind::kInterpret: self.settle(kept); return self.interpret_one();
+    case ExitKind::kAccess: return access(kept, record);
+    case ExitKind::kCrosses: return crosses(kept, record);
+    case ExitKind::kMissed: return missed(kept, record);
+    case ExitKind::kFar: return far(kept);
+    case ExitKind::kLent: return lent(kept, record);
+    case ExitKind::kLink: return link(kept, record);
+    case ExitKind::kArrived: return arrived();
+    case ExitKind::kHot: return hot(kept);
+    case ExitKind::kInterpret: settle(kept); return interpret_one();
     case ExitKind::kBudget: break;
   }
-  self.settle(kept);
-  if (self.stepping_) return self.end_step();
-  self.reason_ = self.interpreter_.advance(self.until_, interpret::Advance::kAll);
+  settle(kept);
+  if (stepping_) return end_step();
+  reason_ = interpreter_.advance(until_, interpret::Advance::kAll);
   return nullptr;
+}
+
+const u8* Translator::arrived() {
+  frame_.page = frame_.address & ~memory::kPageMask;
+  settle({.offset = u16(frame_.address & memory::kPageMask)});
+  return next_code();
 }
 
 void Translator::settle(const Exit& exit) {

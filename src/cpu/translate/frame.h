@@ -24,6 +24,13 @@ struct JumpEntry {
 inline constexpr unsigned kJumpEntries = 1 << 15;
 inline constexpr unsigned jump_index(u64 linear) { return unsigned(linear ^ linear >> 15) & (kJumpEntries - 1); }
 
+// Where SYSCALL and SYSRET lead: what the frame then holds.
+struct Transfer {
+  u64 context = 0;
+  u32 epoch = 0;
+  u32 written = 0;  // whether translated code may make it
+};
+
 class Translator;
 
 inline constexpr u8 kViewShiftInContext = 58;
@@ -45,6 +52,7 @@ struct alignas(64) Frame {
   u64 shifted = 0;                    // what a shift has shifted, whose flags are made again at exits
   const u8* caller = nullptr;         // of a thunk, while the translator serves the thunk's exit
   std::array<u64, kGroups> groups{};  // host addresses of ranges (access_plan.h)
+  Transfer system_call, system_return;
   u64 address = 0;                    // kAddressReg and kScratch, while the translator serves an exit
   u64 scratch = 0;
   const u8* next = nullptr;  // code that goes on
@@ -59,6 +67,7 @@ struct alignas(64) Frame {
 // Distances from the frame.
 struct Layout {
   i32 gpr = 0, xmm = 0, rflags = 0, fs_base = 0, gs_base = 0, kernel_gs_base = 0;
+  i32 star = 0, lstar = 0, sfmask = 0;
   std::array<i32, 5> cr{};  // CR1 is none
   i32 segment = 0;          // the first x86::Segment
   i32 attention = 0;        // Interpreter's

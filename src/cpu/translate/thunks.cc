@@ -144,6 +144,7 @@ Thunks write_thunks(Assembler& a, i64 executable, const Layout& layout) {
   a.byte(kRet);
   write_called(a, layout, t);
   write_repeats(a, layout, t);
+  write_transfers(a, layout, t);
   return t;
 }
 

@@ -35,6 +35,10 @@ struct Thunks {
   // Called: REP STOS and REP MOVS at once, where they stay within a page and within the budget. ZF says that they did.
   std::array<std::array<std::array<const u8*, 4>, 2>, mmu::kViews> repeat{};  // [view][is MOVS][log2 of the size]
 
+  // Called, with kAddressReg behind the instruction. They come back when the interpreter is to execute it.
+  const u8* system_call = nullptr;
+  const u8* system_return = nullptr;
+
   // Called.
   const u8* keep_jump = nullptr;
   const u8* save_flags = nullptr;
@@ -44,7 +48,8 @@ struct Thunks {
 };
 
 Thunks write_thunks(Assembler& a, i64 executable, const Layout& layout);
-// Of them: repeat.
+// Some of them.
 void write_repeats(Assembler& a, const Layout& layout, Thunks& t);
+void write_transfers(Assembler& a, const Layout& layout, Thunks& t);
 
 }  // namespace pollux::cpu::translate

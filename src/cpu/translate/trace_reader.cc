@@ -249,6 +249,8 @@ Action state_action(const Decoded& d, mmu::View view) {
       if (!supervisor) return Action::kInterpret;
       return (view == mmu::View::kSupervisorAc) == (d.mnemonic == ZYDIS_MNEMONIC_STAC) ? Action::kNothing
                                                                                        : Action::kChangeAc;
+    case ZYDIS_MNEMONIC_SYSCALL: return Action::kSystemCall;
+    case ZYDIS_MNEMONIC_SYSRET: return supervisor && d.operand_size == 8 ? Action::kSystemReturn : Action::kInterpret;
     case ZYDIS_MNEMONIC_RDFSBASE:
     case ZYDIS_MNEMONIC_RDGSBASE: return Action::kReadState;
     case ZYDIS_MNEMONIC_WRFSBASE:

@@ -48,6 +48,8 @@ enum class Action : u8 {
   kReturn,
   kJumpIndirect,
   kCallIndirect,
+  kSystemCall,    // SYSCALL
+  kSystemReturn,  // SYSRET to 64-bit code
   kChangeAc,  // CLAC, STAC: what follows is another mode's
   kLentLast,  // the interpreter executes it, and the trace ends
 };

@@ -26,6 +26,9 @@ Layout layout_of(const Frame& frame, interpret::Interpreter& cpu) {
   l.gpr = distance(frame, s.gpr);
   l.xmm = distance(frame, s.xmm);
   l.rflags = distance(frame, s.rflags);
+  l.star = distance(frame, s.star);
+  l.lstar = distance(frame, s.lstar);
+  l.sfmask = distance(frame, s.sfmask);
   l.fs_base = distance(frame, s.segment[x86::kFs].base);
   l.gs_base = distance(frame, s.segment[x86::kGs].base);
   l.kernel_gs_base = distance(frame, s.kernel_gs_base);
@@ -122,6 +125,7 @@ const u8* Translator::begin(const Translation& translation) {
   look_after_jumps();
   frame_.context = context(rip);
   frame_.epoch = epoch(frame_.context);
+  look_after_transfers();
   begun_drops_ = drops_;
   ++counters_.entered;
   return translation.memory_entry;
@@ -135,21 +139,27 @@ bool Translator::may_translate() const {
 u32 Translator::mode() const { return interpreter_.mode_bits() | u32(interpreter_.view()) << kViewShiftInMode; }
 
 // Of jumps to the half of the linear addresses that rip is in. What it leaves out is looked after below.
-u64 Translator::context(u64 rip) const {
-  const bool upper = rip >> 63;
+u64 Translator::context(bool upper, mmu::View view) const {
   const mmu::Mmu& mmu = interpreter_.mmu();
   return mmu.fetch_space(upper) | (mmu.fetch_changes(upper) & kContextChanges) << 13 |
-         u64(interpreter_.view()) << kViewShiftInContext | u64(upper) << kUpperShiftInContext;
+         u64(view) << kViewShiftInContext | u64(upper) << kUpperShiftInContext;
 }
 
 void Translator::look_after_jumps() {
   const mmu::Mmu& mmu = interpreter_.mmu();
   const u64 rounds = mmu.fetch_changes(false) / (kContextChanges + 1) + mmu.fetch_changes(true) / (kContextChanges + 1);
   const u64 epoch = interpreter_.mode_bits() | rounds << 8;
-  if (epoch == jump_epoch_) return;
+  constexpr u32 kLastEpoch = ~u32{0} - 1024;
+  const bool renew = last_epoch_ > kLastEpoch;
+  if (epoch == jump_epoch_ && !renew) return;
   jump_epoch_ = epoch;
+  transfers_version_ = ~u64{0};
   frame_.jumps.fill({});
   epochs_ = {};
+  if (!renew) return;
+  cache_.cut_far_links();
+  last_epoch_ = 0;
+  frame_.epoch = this->epoch(frame_.context);
 }
 
 // A number that no other context has or had.
@@ -160,14 +170,27 @@ u32 Translator::epoch(u64 context) {
   std::array<Epoch, 64>& half = epochs_[context >> kUpperShiftInContext & 1];
   Epoch& known = half[(space ^ space >> 13) % half.size()];
   if (known.context != space) {
-    if (last_epoch_ >= ~u32{0} - 2 * (kStep + 1)) {
-      cache_.cut_far_links();
-      epochs_ = {};
-      last_epoch_ = 0;
-    }
     known = {space, last_epoch_ += kStep + 1};
   }
   return known.number | view;
+}
+
+void Translator::look_after_transfers() {
+  const x86::State& s = interpreter_.s();
+  const bool both = s.efer & x86::kEferSce;
+  frame_.system_return.written = both;
+  // To the upper half, and its flags are not looked at.
+  frame_.system_call.written = both && s.lstar >> 63 && (s.sfmask & x86::kAc);
+  const u64 version = interpreter_.mmu().fetch_version();
+  if (version == transfers_version_) return;
+  look_after_jumps();
+  transfers_version_ = version;
+  const auto set = [&](Transfer& transfer, bool upper, mmu::View view) {
+    transfer.context = context(upper, view);
+    transfer.epoch = epoch(transfer.context);
+  };
+  set(frame_.system_call, true, mmu::View::kSupervisor);
+  set(frame_.system_return, false, mmu::View::kUser);
 }
 
 Translation* Translator::find(u64 rip, interpret::Advance& how) {

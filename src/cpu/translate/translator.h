@@ -81,10 +81,12 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   const u8* end_step();
   bool may_translate() const;
   u32 mode() const;
-  u64 context(u64 rip) const;
+  u64 context(u64 rip) const { return context(rip >> 63, interpreter_.view()); }
+  u64 context(bool upper, mmu::View view) const;
   // Forgets the jump entries when their contexts could repeat, or say too little.
   void look_after_jumps();
   u32 epoch(u64 context);
+  void look_after_transfers();
   // nullptr: executing at rip faults, or is for the interpreter; how then says how far.
   Translation* find(u64 rip, interpret::Advance& how);
   Translation* find_or_make(u64 rip, interpret::Advance& how);  // beside the jump entries
@@ -103,6 +105,8 @@ class Translator final : public Cpu, private mmu::CodeObserver {
 
   // exits.cc
   static const u8* serve(Frame* frame, const u8* record);
+  const u8* serve(const Exit& exit, const u8* record);
+  const u8* arrived();
   const u8* access(const Exit& exit, const u8* record);
   const u8* crosses(const Exit& exit, const u8* record);
   const u8* far(const Exit& exit);
@@ -148,6 +152,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   };
   std::array<std::array<Epoch, 64>, 2> epochs_{};  // [upper half]
   u32 last_epoch_ = 0;
+  u64 transfers_version_ = ~u64{0};  // of the MMU, when the frame's transfers were made
   Counters counters_;
 };
 

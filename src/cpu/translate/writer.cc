@@ -105,6 +105,8 @@ void Writer::write_step(unsigned index) {
     case Action::kReturn: write_return(); break;
     case Action::kJumpIndirect: write_jump_indirect(); break;
     case Action::kCallIndirect: write_call_indirect(); break;
+    case Action::kSystemCall: write_transfer(thunks_.system_call); break;
+    case Action::kSystemReturn: write_transfer(thunks_.system_return); break;
     case Action::kChangeAc: write_change_ac(); break;
   }
 }

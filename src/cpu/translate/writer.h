@@ -133,6 +133,7 @@ class Writer {
   void write_read_state();
   void write_write_base();
   void write_change_ac();
+  void write_transfer(const u8* thunk);
   void require_fsgsbase();
 
   // writer_special.cc

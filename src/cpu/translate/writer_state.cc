@@ -52,8 +52,15 @@ void Writer::write_write_base() {
   clobbered();
 }
 
+void Writer::write_transfer(const u8* thunk) {
+  save_flags();
+  load_target(step().end());
+  a_->call(thunk);
+  exit_to_lend(0);
+}
+
 // The view of the code that follows is another one, which its context says. The translator tells the interpreter when
-// code calls it (Interpreter::look_at_ac).
+// code calls it (Interpreter::look_at_view).
 void Writer::write_change_ac() {
   static_assert(unsigned(mmu::View::kSupervisor) == 1 && unsigned(mmu::View::kSupervisorAc) == 2);
   save_flags();
