@@ -60,8 +60,8 @@ class Repeat {
     a_.lea(kScratch, {kCount, -1});
     a_.arithmetic(7, kScratch, i32(memory::kPageSize >> size_));
     fail(kNb);
-    a_.op({.code = 0x3b, .wide = true}, kScratch, frame(offsetof(Frame, budget)));  // not negative
-    fail(kNbe);
+    a_.op({.code = 0x3b, .wide = true}, kScratch, frame(offsetof(Frame, budget)));
+    fail(kNle);
     a_.op({.code = 0xf7}, 0, Address{kFrameReg, layout_.rflags + kReturnAddress});  // test
     a_.immediate(u32(x86::kDf), 4);
     fail(kNz);
