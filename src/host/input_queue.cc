@@ -22,11 +22,11 @@ void ask_for_exact_timers() {
 bool InputQueue::admit(const door::Input& input) {
   if (std::holds_alternative<door::PacketInput>(input)) {
     if (quiet_) return false;
-    if (packets_ == kMaxPackets) {
+    if (packets_ns_.size() == kMaxPackets) {
       ++packets_dropped_;
       return false;
     }
-    ++packets_;
+    packets_ns_.push_back(monotonic_ns());
   } else if (const auto* console = std::get_if<door::ConsoleInput>(&input)) {
     if (quiet_) return false;
     if (console_bytes_ + console->bytes.size() > kMaxConsoleBytes) {
@@ -89,8 +89,16 @@ void InputQueue::wait(u64 deadline_ns, std::vector<door::Input>& arrived) {
     arrived.insert(arrived.end(), std::make_move_iterator(waiting_.begin()), std::make_move_iterator(waiting_.end()));
     waiting_.clear();
   }
-  packets_ = 0;
   console_bytes_ = 0;
+  if (packets_ns_.empty()) return;
+  const u64 now_ns = monotonic_ns();
+  for (const u64 arrived_ns : packets_ns_) packet_waits_.add(now_ns - arrived_ns);
+  packets_ns_.clear();
+}
+
+WaitTimes InputQueue::packet_waits() const {
+  std::lock_guard lock(mutex_);
+  return packet_waits_;
 }
 
 }  // namespace pollux::host

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "door/input.h"
+#include "host/wait_times.h"
 
 namespace pollux::host {
 
@@ -31,18 +32,21 @@ class InputQueue {
 
   u64 packets_dropped() const { return packets_dropped_; }
   u64 console_bytes_dropped() const { return console_bytes_dropped_; }
+  // Of packets, from push() until the session took them. Thread-safe.
+  WaitTimes packet_waits() const;
 
  private:
   bool admit(const door::Input& input);
   void wake();
 
   std::atomic<bool> ready_ = false;  // something waits, or notify() was called; read without the lock
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<door::Input> waiting_;
-  std::size_t packets_ = 0;        // in waiting_
+  std::vector<u64> packets_ns_;    // when the packets in waiting_ arrived
   std::size_t console_bytes_ = 0;  // in waiting_
   bool sleeping_ = false;          // the session waits on changed_
+  WaitTimes packet_waits_;
   bool quiet_ = false;
   std::atomic<u64> packets_dropped_ = 0;
   std::atomic<u64> console_bytes_dropped_ = 0;

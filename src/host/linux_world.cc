@@ -132,6 +132,12 @@ std::vector<std::pair<std::string, u64>> LinuxWorld::counters() const {
                          {"disk.refused", disk.refused},
                          {"net.packets_dropped", queue_.packets_dropped()},
                          {"console.bytes_lost", console_->bytes_lost() + queue_.console_bytes_dropped()}});
+  if (!nics_.empty()) {
+    const WaitTimes waits = queue_.packet_waits();
+    all.insert(all.end(), {{"net.wait_p50_ns", waits.percentile_ns(50)},
+                           {"net.wait_p99_ns", waits.percentile_ns(99)},
+                           {"net.wait_max_ns", waits.longest_ns()}});
+  }
   for (std::size_t i = 0; i < nics_.size(); ++i) {
     const NicCounters nic = nics_[i]->counters();
     const std::string prefix = "net." + std::to_string(i) + ".";

@@ -12,6 +12,7 @@
 #include "host/mac.h"
 #include "host/memory_region.h"
 #include "host/scrollback.h"
+#include "host/wait_times.h"
 
 namespace pollux::host {
 namespace {
@@ -28,6 +29,20 @@ Fed feed(ConsoleKeys& keys, std::string_view typed) {
   keys.feed(as_bytes(typed), to_guest, fed.commands);
   fed.to_guest = as_text(to_guest);
   return fed;
+}
+
+TEST(WaitTimes, PercentilesAreWithinASixteenthAndTheLongestIsExact) {
+  WaitTimes waits;
+  EXPECT_EQ(waits.percentile_ns(99), 0u);
+  for (u64 ns = 1; ns <= 1000; ++ns) waits.add(ns);
+  for (const unsigned percent : {1, 50, 90, 99}) {
+    EXPECT_GE(waits.percentile_ns(percent), percent * 10);
+    EXPECT_LE(waits.percentile_ns(percent), percent * 10 * 17 / 16);
+  }
+  EXPECT_EQ(waits.percentile_ns(100), 1000u);
+  waits.add(~u64{0});
+  EXPECT_EQ(waits.longest_ns(), ~u64{0});
+  EXPECT_EQ(waits.percentile_ns(100), ~u64{0});
 }
 
 TEST(ConsoleKeys, OrdinaryKeysAndCtrlCAreTheGuests) {
