@@ -8,6 +8,7 @@
 #include "api/machine_setup.h"
 #include "api/session_report.h"
 #include "failover/driver/primary_journal.h"
+#include "host/memory_region.h"
 #include "host/sandbox.h"
 #include "session/live_session.h"
 
@@ -75,7 +76,7 @@ Result<Report> run_primary(const RunOptions& options) {
   if (!security) return pass(security);
   auto prepared = prepare(options.machine);
   if (!prepared) return pass(prepared);
-  const Bytes configuration = encode(prepared->config);
+  Bytes configuration = encode(std::exchange(prepared->config, {}));
   auto machine = make_machine(options, configuration);
   if (!machine) return pass(machine);
   auto world = host::LinuxWorld::create({.console = options.console,
@@ -91,7 +92,7 @@ Result<Report> run_primary(const RunOptions& options) {
        .security = std::move(*security),
        .arbiter_dir = options.pair.arbiter_dir,
        .timing = {.timeout_ns = u64{options.pair.timeout_ms} * 1'000'000},
-       .configuration = configuration,
+       .configuration = std::move(configuration),
        .disks = identities(prepared->disks),
        .on_event = print_unless_last},
       **world);
@@ -99,6 +100,7 @@ Result<Report> run_primary(const RunOptions& options) {
   if (options.sandbox) {
     if (auto confined = host::confine(); !confined) return pass(confined);
   }
+  host::give_back_free_memory();
   session::LiveOptions live{.mark_interval_ns = u64{options.mark_ms} * 1'000'000};
   session::LiveSession session(**machine, (*journal)->world(), **journal, (*journal)->tune(live));
   session::RunReport run;

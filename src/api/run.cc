@@ -6,6 +6,7 @@
 #include "api/protect.h"
 #include "api/session_report.h"
 #include "host/log_file.h"
+#include "host/memory_region.h"
 #include "host/sandbox.h"
 #include "log/format.h"
 #include "session/live_session.h"
@@ -46,7 +47,7 @@ Result<Report> run(const RunOptions& options) {
   if (!options.pair.peer.empty()) return run_primary(options);
   auto prepared = prepare(options.machine);
   if (!prepared) return pass(prepared);
-  const Bytes configuration = encode(prepared->config);
+  Bytes configuration = encode(std::exchange(prepared->config, {}));
   auto machine = make_machine(options, configuration);
   if (!machine) return pass(machine);
 
@@ -66,11 +67,14 @@ Result<Report> run(const RunOptions& options) {
     if (auto confined = host::confine(); !confined) return pass(confined);
   }
   if (!log) {
+    configuration = Bytes();
+    host::give_back_free_memory();
     session::PassThrough journal(**world);
     return drive(**machine, **world, journal, live_options(options));
   }
-  session::LogJournal journal(**world, *log, {.pollux_version = POLLUX_VERSION, .configuration = configuration});
+  session::LogJournal journal(**world, *log, {.pollux_version = POLLUX_VERSION, .configuration = std::move(configuration)});
   if (auto opened = journal.open(); !opened) return pass(opened);
+  host::give_back_free_memory();
   Report report = drive(**machine, **world, journal, live_options(options));
   report.counters.push_back({"log.bytes", journal.log_bytes()});
   return report;

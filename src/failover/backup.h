@@ -19,6 +19,7 @@
 
 #include <deque>
 #include <string>
+#include <utility>
 
 #include "failover/arbiter.h"
 #include "failover/detector.h"
@@ -50,7 +51,7 @@ class Backup {
   void channel_closed(std::string_view why, u64 now_ns);
 
   // From the replay.
-  void ready(u64 now_ns);                                // the machine of hello().configuration is made
+  void ready(u64 now_ns);                                // the machine of take_configuration() is made
   void consumed(const log::Entry& entry, u64 now_ns);    // the entry took effect
   void made(const door::OutputAt& output, u64 now_ns);   // to be dropped, or to be sent again later
   void diverged(std::string sentence, u64 now_ns);
@@ -67,6 +68,8 @@ class Backup {
 
   // Once hello was accepted (state kFollowing and later).
   const Hello& hello() const { return hello_; }
+  // Hello's, once: it is as long as a kernel.
+  Bytes take_configuration() { return std::exchange(hello_.configuration, {}); }
   bool accepted() const { return accepted_; }
 
   // The last position that the primary is known to have reached.

@@ -1,6 +1,7 @@
 #include "failover/primary.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 
@@ -24,7 +25,7 @@ Primary::Primary(PrimarySettings settings, u64 now_ns, Mutations mutations)
                             .name = settings_.name,
                             .generation = settings_.generation,
                             .timeout_ns = settings_.timing.timeout_ns,
-                            .configuration = settings_.configuration,
+                            .configuration = std::exchange(settings_.configuration, {}),
                             .disks = settings_.disks});
 }
 

@@ -39,7 +39,7 @@ struct LogHeader {
   StartPoint start = StartPoint::kPowerOn;
   door::Position start_position;
   std::string checkpoint;  // its name; empty for kPowerOn
-  Bytes configuration;     // machine::Machine::configuration()
+  Bytes configuration;     // what a machine::MachineFactory makes it from
   bool operator==(const LogHeader&) const = default;
 };
 

@@ -44,7 +44,7 @@ class CounterMachine final : public Machine {
   u64 digest() override;
   std::vector<std::pair<std::string, u64>> component_digests() override;
   void visit(Visitor& v) override;
-  Bytes configuration() const override { return encode(config_); }
+  Bytes configuration() const { return encode(config_); }
 
   u64 counter() const { return counter_; }
 

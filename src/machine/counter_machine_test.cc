@@ -84,7 +84,7 @@ TEST(CounterMachine, IsMadeAnewFromItsConfiguration) {
   const CounterConfig config{.seed = 9, .disk_blocks = 3};
   const auto made = CounterMachineFactory().make(encode(config));
   ASSERT_TRUE(made);
-  EXPECT_EQ((*made)->configuration(), encode(config));
+  EXPECT_EQ(dynamic_cast<const CounterMachine&>(**made).configuration(), encode(config));
   EXPECT_FALSE(CounterMachineFactory().make(as_bytes("something else")));
 }
 

@@ -68,12 +68,10 @@ class Machine {
 
   // What the engine did since the machine was made, by JSON name. Says nothing of the state.
   virtual std::vector<std::pair<std::string, u64>> counters() const { return {}; }
-
-  // The configuration as bytes: goes into a log's header; a replay makes an equal machine from it.
-  virtual Bytes configuration() const = 0;
 };
 
-// Makes a machine from configuration() bytes, for replay and for a backup.
+// Makes a machine from its configuration as bytes, which a log's header and a primary's hello hold: equal bytes make
+// equal machines. Who may need the bytes again keeps them: they have the kernel in them, and a machine has it in its memory.
 class MachineFactory {
  public:
   virtual ~MachineFactory() = default;

@@ -226,7 +226,6 @@ TEST(LiveSession, AGuestThatReadsEntropyWithoutEndIsHeldToItsBudget) {
     u64 digest() override { return inner.digest(); }
     std::vector<std::pair<std::string, u64>> component_digests() override { return {}; }
     void visit(Visitor& v) override { inner.visit(v); }
-    Bytes configuration() const override { return {}; }
   } machine;
   ScriptedWorld world(machine, 1);
   WitnessJournal journal(machine, world);

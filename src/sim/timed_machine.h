@@ -34,7 +34,6 @@ class TimedMachine final : public machine::Machine {
   u64 digest() override { return inner_->digest(); }
   std::vector<std::pair<std::string, u64>> component_digests() override { return inner_->component_digests(); }
   void visit(Visitor& v) override { inner_->visit(v); }
-  Bytes configuration() const override { return inner_->configuration(); }
 
  private:
   std::unique_ptr<machine::Machine> inner_;

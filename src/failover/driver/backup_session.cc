@@ -137,8 +137,10 @@ void BackupSession::take_connection() {
 // What a hello was promised: a place at the arbiter, a machine, its cards.
 Result<std::unique_ptr<machine::Machine>> BackupSession::make_machine() {
   Hello hello;
+  Bytes configuration;
   {
     std::lock_guard guard(lock_);
+    configuration = backup_->take_configuration();
     hello = backup_->hello();
   }
   auto arbiter = FileArbiter::open(options_.arbiter_dir, hello.pair);
@@ -152,11 +154,11 @@ Result<std::unique_ptr<machine::Machine>> BackupSession::make_machine() {
   auto fence = FileFence::open(**arbiter);
   if (!fence) return pass(fence);
   if (options_.cards) {
-    auto cards = options_.cards(hello.configuration);
+    auto cards = options_.cards(configuration);
     if (!cards) return pass(cards);
     cards_ = std::move(*cards);
   }
-  auto machine = options_.factory->make(hello.configuration);
+  auto machine = options_.factory->make(configuration);
   if (!machine) return machine;
   std::lock_guard guard(lock_);
   if (halted_) return std::unexpected(*halted_);  // the primary did not wait

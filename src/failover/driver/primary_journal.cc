@@ -8,7 +8,8 @@ namespace {
 
 constexpr u64 kNsPerMs = 1'000'000;
 
-PrimarySettings settings(const PrimaryOptions& options, Generation generation) {
+// Takes the configuration, which is needed once.
+PrimarySettings settings(PrimaryOptions& options, Generation generation) {
   PrimarySettings s;
   s.pair = options.machine;
   s.name = options.host;
@@ -16,7 +17,7 @@ PrimarySettings settings(const PrimaryOptions& options, Generation generation) {
   s.generation = generation;
   s.timing = options.timing;
   s.lag = options.lag;
-  s.configuration = options.configuration;
+  s.configuration = std::exchange(options.configuration, {});
   s.disks = options.disks;
   return s;
 }

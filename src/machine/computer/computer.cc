@@ -84,6 +84,9 @@ Result<void> Computer::load_kernel() {
   request.hardware.cpus = config_.cpus;
   Result<boot::Booted> booted = boot::load(request, memory_);
   if (!booted) return pass(booted);
+  // The guest's memory has them now.
+  config_.kernel = Bytes();
+  config_.initrd = Bytes();
   kernel_kind_ = booted->kind;
   rng_seed_ = booted->rng_seed;
   cpu().state() = booted->state;

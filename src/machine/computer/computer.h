@@ -38,7 +38,6 @@ class Computer final : public Machine {
   std::vector<std::pair<std::string, u64>> component_digests() override;
   void visit(Visitor& v) override;
   std::vector<std::pair<std::string, u64>> counters() const override;
-  Bytes configuration() const override { return encode(config_); }
 
   boot::KernelKind kernel_kind() const { return kernel_kind_; }
   // Disk requests that were issued and not completed, in guest order: what a promoted backup reissues (R6).
@@ -55,7 +54,7 @@ class Computer final : public Machine {
   void take_entropy(ByteSpan bytes);
   void visit_devices(Visitor& v);
 
-  Config config_;
+  Config config_;  // without kernel and initrd, once they are loaded
   memory::GuestMemory memory_;
   board::Board board_;
   std::vector<std::unique_ptr<cpu::Cpu>> cpus_;

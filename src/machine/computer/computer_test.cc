@@ -114,7 +114,7 @@ TEST(Computer, AnEqualMachineIsMadeFromItsConfiguration) {
   ComputerFactory factory(*engine_named("interpret"), [](u64 bytes) -> Result<memory::Region> {
     return memory::heap_region(bytes);
   });
-  const auto other = factory.make(one->configuration());
+  const auto other = factory.make(encode(config()));
   ASSERT_TRUE(other);
   EXPECT_EQ((*other)->digest(), one->digest());
   EXPECT_FALSE(factory.make(as_bytes("no configuration at all")));
