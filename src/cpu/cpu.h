@@ -1,7 +1,8 @@
 // One face for every engine. A processor is a deterministic function of its state, guest memory and what the bus
 // answers: two engines given the same of these have the same state at every position.
 //
-// Contract of run(): executes until position() == until, or returns earlier with a reason; never passes until.
+// Contract of run(): executes until position() == until, or returns earlier with a reason; never passes until. Where
+// early asks for it, it returns at some boundary of instructions after at least one of them.
 // Interrupts are taken at instruction boundaries only, when interrupt_line is raised, RFLAGS.IF is set and no shadow
 // (STI, MOV SS, POP SS) holds; taking one retires nothing. Faults are delivered to the guest inside run().
 //
@@ -15,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/early_stop.h"
 #include "base/visit.h"
 #include "door/position.h"
 #include "x86/state.h"
@@ -25,6 +27,7 @@ enum class StopReason : u8 {
   kPosition,   // position() == until
   kHalted,     // HLT retired with nothing to wake it; state().halted is set. run() again when something does
   kRequested,  // request_stop() was called during a bus access; that instruction has retired
+  kEarly,      // EarlyStop asked for it
   kShutdown,   // triple fault: a PC resets (SDM vol. 3, 6.15, interrupt 8)
 };
 
@@ -32,7 +35,7 @@ class Cpu {
  public:
   virtual ~Cpu() = default;
 
-  virtual StopReason run(door::Position until) = 0;
+  virtual StopReason run(door::Position until, EarlyStop early = {}) = 0;
 
   // Exact at any moment, also inside bus calls.
   virtual door::Position position() const = 0;

@@ -82,7 +82,7 @@ u64 CounterMachine::draw() {
 void CounterMachine::mix(u64 value) { state_ = scramble(state_ ^ value) + 0x9e3779b97f4a7c15; }
 void CounterMachine::mix(ByteSpan bytes) { mix(checksum(bytes, state_)); }
 
-RunStop CounterMachine::run(door::Position until) {
+RunStop CounterMachine::run(door::Position until, EarlyStop) {
   if (off_) return RunStop::kOff;
   if (!outputs_.empty()) return RunStop::kOutput;
   while (position_ < until) {

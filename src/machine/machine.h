@@ -13,6 +13,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/early_stop.h"
 #include "base/result.h"
 #include "base/visit.h"
 #include "door/input.h"
@@ -24,6 +25,7 @@ enum class RunStop : u8 {
   kPosition,  // reached until
   kIdle,      // halted: nothing happens before idle_until() or an input. skip_idle() or deliver() goes on
   kOutput,    // outputs wait to be taken; the instruction that made them has retired
+  kEarly,     // EarlyStop asked for it
   kOff,       // powered off, reset (a reset ends the machine; the app decides to make it anew), or stopped
 };
 
@@ -38,8 +40,9 @@ class Machine {
  public:
   virtual ~Machine() = default;
 
-  // Runs until the position, or stops earlier with a reason. Call again to go on.
-  virtual RunStop run(door::Position until) = 0;
+  // Runs until the position, or stops earlier with a reason. Call again to go on. Where early asks for it, that is
+  // soon, but never before anything was executed.
+  virtual RunStop run(door::Position until, EarlyStop early = {}) = 0;
 
   // Delivers an input at the current position.
   virtual void deliver(DeliverKey key, const door::Input& input) = 0;

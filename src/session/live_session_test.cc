@@ -215,7 +215,7 @@ TEST(LiveSession, WithTheVirtualClockIdleTimeIsSkippedAtOnce) {
 TEST(LiveSession, AGuestThatReadsEntropyWithoutEndIsHeldToItsBudget) {
   struct Greedy final : machine::Machine {
     CounterMachine inner{CounterConfig{}};
-    machine::RunStop run(Position until) override { return inner.run(until); }
+    machine::RunStop run(Position until, EarlyStop = {}) override { return inner.run(until); }
     void deliver(machine::DeliverKey key, const door::Input& input) override { inner.deliver(key, input); }
     std::vector<door::OutputAt> take_outputs() override { return inner.take_outputs(); }
     Position position() const override { return inner.position(); }

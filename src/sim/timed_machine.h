@@ -12,10 +12,10 @@ class TimedMachine final : public machine::Machine {
   TimedMachine(std::unique_ptr<machine::Machine> inner, Shared& shared, Side side, u64 ns_per_position)
       : inner_(std::move(inner)), shared_(shared), side_(side), ns_per_position_(ns_per_position) {}
 
-  machine::RunStop run(door::Position until) override {
+  machine::RunStop run(door::Position until, EarlyStop early = {}) override {
     const door::Position from = inner_->position();
     if (!shared_.host(side_).alive()) return machine::RunStop::kPosition;
-    const machine::RunStop stop = inner_->run(until);
+    const machine::RunStop stop = inner_->run(until, early);
     shared_.tell(&Observer::ran, side_, inner_->position());
     const u64 took_ns = (inner_->position() - from) * ns_per_position_;
     if (took_ns > 0) shared_.host(side_).sleep(took_ns);

@@ -42,8 +42,8 @@ class Broken final : public cpu::check::Subject {
   struct Outer final : cpu::Cpu {
     explicit Outer(Broken& b) : broken(b) {}
     cpu::Cpu& inner() const { return broken.inner_->cpu(); }
-    cpu::StopReason run(door::Position until) override {
-      return broken.spoiled([&] { return inner().run(until); });
+    cpu::StopReason run(door::Position until, EarlyStop early = {}) override {
+      return broken.spoiled([&] { return inner().run(until, early); });
     }
     door::Position position() const override { return inner().position(); }
     void set_position(door::Position at) override { inner().set_position(at); }

@@ -58,9 +58,10 @@ void Checker::visit(Visitor& v) {
   reference_.visit(load);
 }
 
-StopReason Checker::run(door::Position until) {
+StopReason Checker::run(door::Position until, EarlyStop early) {
   while (position() < until) {
     const StopReason reason = slice(std::min(until, position() + kSlice));
+    if (reason == StopReason::kPosition && early.is_asked()) return StopReason::kEarly;
     if (reason == StopReason::kPosition) continue;
     if (reason == StopReason::kRequested && !std::exchange(requested_, false)) continue;  // by the tape alone
     return reason;

@@ -42,7 +42,7 @@ class Checker final : public Cpu {
 
   Checker(memory::GuestMemory& memory, Bus& bus, const MakeSubject& make, OnDifference on_difference);
 
-  StopReason run(door::Position until) override;
+  StopReason run(door::Position until, EarlyStop early = {}) override;
   door::Position position() const override { return subject_cpu().position(); }
   void set_position(door::Position position) override;
   x86::State& state() override { return subject_cpu().state(); }

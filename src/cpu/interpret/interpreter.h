@@ -44,7 +44,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   ~Interpreter() override;
 
   // Cpu
-  StopReason run(door::Position until) override;
+  StopReason run(door::Position until, EarlyStop early = {}) override;
   door::Position position() const override { return door::Position(position_ + u64(current_ - first_)); }
   void set_position(door::Position position) override { position_ = position.value; }
   x86::State& state() override { return r_.state; }

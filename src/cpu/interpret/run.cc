@@ -81,10 +81,16 @@ void Interpreter::raise(const x86::Fault& fault) {
   _longjmp(*attempt_, 1);
 }
 
-StopReason Interpreter::run(door::Position until) {
+StopReason Interpreter::run(door::Position until, EarlyStop early) {
   if (position_ >= until.value) return StopReason::kPosition;
   enter();
-  const StopReason reason = advance(until.value, Advance::kAll);
+  StopReason reason;
+  do {
+    const u64 left = until.value - position_;
+    reason = advance(position_ + (early ? std::min(left, early.look_every) : left), Advance::kAll);
+    // A stop that the last instruction asked for is told first.
+    if (reason == StopReason::kPosition && early.is_asked() && !(attention_ & kStop)) reason = StopReason::kEarly;
+  } while (reason == StopReason::kPosition && position_ < until.value);
   leave();
   return reason;
 }

@@ -58,6 +58,7 @@ const u8* Translator::serve(Frame* frame, const u8* record) {
     kept = said_by(frame->caller, kept);
   }
   self.interpreter_.look_at_view();
+  if (++self.exits_ >= kExitsToLook && self.early_) self.end_with_trace();
   const u8* const next = self.serve(kept, record);
   self.look_after_transfers();
   return next;
@@ -77,9 +78,18 @@ const u8* Translator::serve(const Exit& kept, const u8* record) {
     case ExitKind::kBudget: break;
   }
   settle(kept);
+  return end_budget();
+}
+
+// The run ends nearby, or a look is due.
+const u8* Translator::end_budget() {
+  using interpret::Advance;
   if (stepping_) return end_step();
-  reason_ = interpreter_.advance(until_, interpret::Advance::kAll);
-  return nullptr;
+  exits_ = kExitsToLook;
+  const bool to_the_end = until_ - position().value <= kMargin;
+  // No translation begins here, in the middle of a trace, and none should: what is left of the block is interpreted.
+  reason_ = interpreter_.advance(to_the_end ? until_ : next_look(), to_the_end ? Advance::kAll : Advance::kOneBlock);
+  return to_the_end || reason_ != StopReason::kPosition ? nullptr : next_code();
 }
 
 const u8* Translator::arrived() {
@@ -107,7 +117,7 @@ void Translator::settle(const Exit& exit) {
 const u8* Translator::interpret_one() {
   if (stepping_) return end_step();
   ++counters_.interpreted_steps;
-  reason_ = interpreter_.advance(until_, interpret::Advance::kOneInstruction);
+  reason_ = interpreter_.advance(next_look(), interpret::Advance::kOneInstruction);
   return reason_ == StopReason::kPosition ? next_code() : nullptr;
 }
 
@@ -201,14 +211,14 @@ const u8* Translator::lent(const Exit& exit, const u8* record) {
   ++counters_.lent_instructions;
   const interpret::Instruction& lent = cache_.lent(u32(exit.to));
   const u64 behind = interpreter_.s().rip + lent.length;
-  reason_ = interpreter_.execute(lent, until_);
+  reason_ = interpreter_.execute(lent, next_look());
   if (reason_ != StopReason::kPosition) return nullptr;
   const bool goes_on =
       exit.detail == kGoesOn && interpreter_.s().rip == behind && !interpreter_.wants_turn() && trace_holds();
   const u64 at = position().value;
-  if (!goes_on || until_ - at <= kMargin) return next_code();
+  if (!goes_on || horizon_ <= at + kMargin || exits_ >= kExitsToLook) return next_code();
   const i64 counted = exit.give_back - 1;
-  budget_ = i64(until_ - at - kMargin);
+  budget_ = new_budget();
   frame_.budget = budget_ - counted;
   return record + sizeof(Exit);
 }

@@ -62,9 +62,12 @@ Translator::Translator(memory::GuestMemory& memory, Bus& bus, memory::CodeRegion
   interpreter_.set_second_observer(this);
 }
 
-StopReason Translator::run(door::Position until) {
+StopReason Translator::run(door::Position until, EarlyStop early) {
   if (position() >= until) return StopReason::kPosition;
   until_ = until.value;
+  from_ = position().value;
+  early_ = early;
+  set_horizon();
   interpreter_.enter();
   if (const u8* code = next_code()) thunks_.enter(&frame_, code);
   interpreter_.leave();
@@ -82,7 +85,9 @@ StopReason Translator::step(door::Position until, ByteSpan& code) {
   if (left > kMargin && !interpreter_.wants_turn() && may_translate()) next = find(interpreter_.s().rip, how);
   if (next && next->steps && left > kMargin + next->steps) {
     code = std::as_bytes(std::span(next->memory_entry - cache_.executable(), cache_.end()));
-    until_ = position().value + kMargin + next->steps;
+    until_ = horizon_ = position().value + kMargin + next->steps;
+    early_ = {};
+    exits_ = 0;
     thunks_.enter(&frame_, begin(*next));
   } else {
     end_step();
@@ -106,6 +111,7 @@ const u8* Translator::next_code() {
     const u64 at = position().value;
     // Nothing is left to execute, but the last instruction may have asked for a stop.
     if (at >= until_) return reason_ = interpreter_.advance(until_, Advance::kAll), nullptr;
+    if (ends_early()) return reason_ = StopReason::kEarly, nullptr;
     const bool to_the_end = until_ - at <= kMargin;
     Advance how = to_the_end ? Advance::kAll : Advance::kOneInstruction;
     if (!to_the_end && !interpreter_.wants_turn() && may_translate()) {
@@ -113,14 +119,36 @@ const u8* Translator::next_code() {
       if (next && next->steps) return begin(*next);
     }
     ++counters_.interpreted_steps;
-    reason_ = interpreter_.advance(until_, how);
+    ++exits_;
+    reason_ = interpreter_.advance(to_the_end ? until_ : next_look(), how);
     if (reason_ != StopReason::kPosition) return nullptr;
   }
 }
 
+void Translator::set_horizon() {
+  exits_ = 0;
+  const u64 at = position().value;
+  horizon_ = early_ && until_ - at > early_.look_every + kMargin ? at + early_.look_every + kMargin : until_;
+}
+
+// Not before anything has retired; and not where the processor is about to do something else than the next instruction,
+// for a stop that the last one asked for is told first.
+bool Translator::ends_early() {
+  if (!early_ || exits_ < kExitsToLook || position().value == from_ || interpreter_.wants_turn()) return false;
+  set_horizon();
+  return early_.is_asked();
+}
+
+// Both sides of the count change alike.
+void Translator::end_with_trace() {
+  if (frame_.budget <= 0) return;
+  budget_ -= frame_.budget;
+  frame_.budget = 0;
+}
+
 const u8* Translator::begin(const Translation& translation) {
   const u64 rip = interpreter_.s().rip;
-  frame_.budget = budget_ = i64(until_ - position().value - kMargin);
+  frame_.budget = budget_ = new_budget();
   frame_.page = rip & ~memory::kPageMask;
   look_after_jumps();
   frame_.context = context(rip);

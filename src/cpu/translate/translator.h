@@ -10,6 +10,7 @@
 // Frame::budget before it executes them.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 
 #include "base/bytes.h"
@@ -52,7 +53,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   // region: at least 1 MiB.
   Translator(memory::GuestMemory& memory, Bus& bus, memory::CodeRegion region, Patience patience);
 
-  StopReason run(door::Position until) override;
+  StopReason run(door::Position until, EarlyStop early = {}) override;
   // For who looks closely: like run(), but returns kPosition behind the first translation and one more instruction, or
   // behind one position. code: the translation, up to somewhere behind its end; empty: none was entered.
   StopReason step(door::Position until, ByteSpan& code);
@@ -74,11 +75,22 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   static_assert(kShort.steps <= CallerWord::kMostBack);
   static constexpr u64 kDecodedBytes = u64{16} << 20;    // seldom needed again
   static constexpr u64 kMargin = Trace::kMaxSteps + 16;  // may pass between two looks at the budget
+  // Exits that take about as long as the instructions between two looks at early_: they, too, lead to a look.
+  static constexpr u64 kExitsToLook = 512;
 
   // translator.cc. These return code to go on with; nullptr: the run ends, for reason_.
   const u8* next_code();  // interprets until there is some
   const u8* begin(const Translation& translation);
   const u8* end_step();
+  // Looks whether the run is to end early, where that is due.
+  bool ends_early();
+  void set_horizon();
+  // The running trace is the last one before a look.
+  void end_with_trace();
+  // Up to where the interpreter may go on by itself.
+  u64 next_look() const { return std::max(horizon_, position().value + 1); }
+  // What translated code may execute before it comes back.
+  i64 new_budget() const { return i64(horizon_ - position().value) - i64(kMargin); }
   bool may_translate() const;
   u32 mode() const;
   u64 context(u64 rip) const { return context(rip >> 63, interpreter_.view()); }
@@ -117,6 +129,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   const u8* link(const Exit& exit, const u8* record);
   const u8* hot(const Exit& exit);
   const u8* interpret_one();
+  const u8* end_budget();
   // Whether what the running trace relies on is as it was when code was entered: itself, and what addresses mean.
   bool trace_holds() const { return drops_ == begun_drops_ && context(frame_.page) == frame_.context; }
   // Makes the state that of the instruction boundary before the exit's instruction.
@@ -138,7 +151,10 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   Writer writer_;
   const Patience patience_;
   std::array<u8, 1 << 16> wanted_{};  // times, by a hash of the physical address
-  u64 until_ = 0;                     // of the run
+  u64 from_ = 0, until_ = 0;          // of the run
+  EarlyStop early_;                   // of the run
+  u64 horizon_ = 0;                   // position at which to look at early_ again, at most until_
+  u64 exits_ = 0;                     // since the last look
   bool stepping_ = false;             // in step()
   StopReason reason_ = StopReason::kPosition;
   i64 budget_ = 0;       // Frame::budget when the position was last settled

@@ -63,7 +63,7 @@ u64 print(const door::Output& output) {
 class NotingMachine final : public machine::Machine {
  public:
   NotingMachine(std::unique_ptr<Machine> inner, Side& side) : inner_(std::move(inner)), side_(side) {}
-  machine::RunStop run(door::Position until) override { return inner_->run(until); }
+  machine::RunStop run(door::Position until, EarlyStop early = {}) override { return inner_->run(until, early); }
   void deliver(machine::DeliverKey key, const door::Input& input) override { inner_->deliver(key, input); }
   std::vector<door::OutputAt> take_outputs() override {
     auto outputs = inner_->take_outputs();

@@ -58,7 +58,7 @@ class Board final : public device::Host, public ProcessorSignals {
   void connect(u32 processor, cpu::Cpu& cpu) { processors_[processor]->connect(cpu); }
 
   // ---- for machine/computer ----
-  RunStop run(door::Position until);
+  RunStop run(door::Position until, EarlyStop early = {});
   door::Position position() const { return current().position(); }
   // After anything was delivered.
   void settle();
@@ -122,7 +122,7 @@ class Board final : public device::Host, public ProcessorSignals {
   void map_ports();
   std::optional<Place> place(u32 processor, u64 at, unsigned size);
   door::VirtualNs deadline() const;
-  void run_processor(door::Position until);
+  void run_processor(door::Position until, EarlyStop early);
   void choose_turn();
   void pause();
   void start_processors();

@@ -44,15 +44,17 @@ bool Board::idle() const {
   return true;
 }
 
-RunStop Board::run(door::Position until) {
+RunStop Board::run(door::Position until, EarlyStop early) {
   for (;;) {
     if (off_) return RunStop::kOff;
     if (!outputs_.empty()) return RunStop::kOutput;
     if (position() >= until) return RunStop::kPosition;
     if (idle()) return RunStop::kIdle;
     choose_turn();
-    run_processor(std::min({until, clock_.first_at(deadline()), turns_.ends()}));
+    run_processor(std::min({until, clock_.first_at(deadline()), turns_.ends()}), early);
     settle();
+    // What ends the run anyway is told first.
+    if (early.is_asked() && !off_ && outputs_.empty() && position() < until && !idle()) return RunStop::kEarly;
   }
 }
 
@@ -74,12 +76,12 @@ void Board::pause() {
   }
 }
 
-void Board::run_processor(door::Position until) {
+void Board::run_processor(door::Position until, EarlyStop early) {
   cpu::Cpu& cpu = current();
   const std::size_t taken = outputs_.size();
   const door::Position from = cpu.position();
   in_processor_ = true;
-  const cpu::StopReason reason = cpu.run(until);
+  const cpu::StopReason reason = cpu.run(until, early);
   in_processor_ = false;
   if (reason == cpu::StopReason::kShutdown) {
     // One position of its own, so that "before the shutdown" and "after it" differ.

@@ -31,7 +31,7 @@ class ScriptedCpu final : public cpu::Cpu {
   std::vector<Taken> taken;
   unsigned nmis = 0;
 
-  cpu::StopReason run(door::Position until) override {
+  cpu::StopReason run(door::Position until, EarlyStop = {}) override {
     stop_ = false;
     while (position_ < until.value) {
       if (line_ && state_.rflags & 0x200) {

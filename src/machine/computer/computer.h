@@ -26,7 +26,7 @@ class Computer final : public Machine {
   // kernel cannot be loaded.
   static Result<std::unique_ptr<Computer>> create(Config config, memory::Region region, const EngineMaker& engine);
 
-  RunStop run(door::Position until) override { return board_.run(until); }
+  RunStop run(door::Position until, EarlyStop early = {}) override { return board_.run(until, early); }
   void deliver(DeliverKey key, const door::Input& input) override;
   std::vector<door::OutputAt> take_outputs() override { return board_.take_outputs(); }
   door::Position position() const override { return board_.position(); }

@@ -66,6 +66,14 @@ std::vector<door::OutputAt> drive(Computer& machine, Script& script, u64 end, u6
 
 constexpr u64 kEnd = 1'500'000;
 
+TEST(Computer, ARunEndsEarlyWhereItIsAskedTo) {
+  const auto machine = computer();
+  const std::atomic<bool> asked = true;
+  EXPECT_EQ(machine->run(Position(kEnd), {&asked, 1000}), RunStop::kEarly);
+  EXPECT_GT(machine->position().value, 0u);
+  EXPECT_LE(machine->position().value, 1000u);
+}
+
 TEST(Computer, IsTheSameHoweverItsRunIsSliced) {
   Script script;
   const auto one = computer();
