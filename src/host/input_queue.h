@@ -29,11 +29,12 @@ class InputQueue {
   // The contract of World::wait and World::notify.
   void wait(u64 deadline_ns, std::vector<door::Input>& arrived);
   void notify();
+  const std::atomic<bool>* arrival() const { return &ready_; }
 
   u64 packets_dropped() const { return packets_dropped_; }
-  u64 console_bytes_dropped() const { return console_bytes_dropped_; }
   // Of packets, from push() until the session took them. Thread-safe.
   WaitTimes packet_waits() const;
+  u64 console_bytes_dropped() const { return console_bytes_dropped_; }
 
  private:
   bool admit(const door::Input& input);
@@ -45,8 +46,8 @@ class InputQueue {
   std::vector<door::Input> waiting_;
   std::vector<u64> packets_ns_;    // when the packets in waiting_ arrived
   std::size_t console_bytes_ = 0;  // in waiting_
-  bool sleeping_ = false;          // the session waits on changed_
   WaitTimes packet_waits_;
+  bool sleeping_ = false;          // the session waits on changed_
   bool quiet_ = false;
   std::atomic<u64> packets_dropped_ = 0;
   std::atomic<u64> console_bytes_dropped_ = 0;

@@ -62,6 +62,7 @@ class LinuxWorld final : public world::World {
   void perform(const door::Output& output) override;
   void wait(u64 deadline_ns, std::vector<door::Input>& arrived) override;
   void notify() override;
+  const std::atomic<bool>* arrival() const override { return queue_.arrival(); }
 
   // Acquires the disks, waiting up to wait_ms in total, and lets packets and typing in; every card's link state
   // arrives as an input, for the machine may have known another. Does nothing when live. On failure nothing is

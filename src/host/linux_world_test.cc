@@ -197,6 +197,19 @@ TEST(LinuxWorld, AFloodOfPacketsIsBoundedAndCounted) {
   EXPECT_EQ(arrived.size(), InputQueue::kMaxPackets + 1);
 }
 
+TEST(LinuxWorld, WhatArrivesIsAnnouncedUntilItIsTaken) {
+  InputQueue queue;
+  std::vector<door::Input> arrived;
+  EXPECT_FALSE(*queue.arrival());
+  queue.push(door::PacketInput{0, Bytes(60)});
+  EXPECT_TRUE(*queue.arrival());
+  queue.wait(0, arrived);
+  EXPECT_FALSE(*queue.arrival());
+  EXPECT_EQ(queue.packet_waits().count(), 1u);
+  queue.notify();
+  EXPECT_TRUE(*queue.arrival());
+}
+
 TEST(LinuxWorld, AQuietWorldClaimsNothingAndHearsNothingUntilItGoesLive) {
   TemporaryFolder folder;
   Said said;

@@ -64,6 +64,9 @@ class Machine {
 
   // Digest of the whole state. Cheap after few writes (memory rehashes dirty pages only).
   virtual u64 digest() = 0;
+  // Does what digest() would have to, or up to where early asks for a stop a part of it: false. What is done stays so
+  // while the machine runs on.
+  virtual bool prepare_digest(EarlyStop) { return true; }
   // Digests of the parts, by component name, for naming the first one that differs.
   virtual std::vector<std::pair<std::string, u64>> component_digests() = 0;
   // Save, restore and compare the whole state.

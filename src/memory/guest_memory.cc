@@ -112,17 +112,26 @@ void GuestMemory::watch(PhysAddr page, unsigned observer) {
 void GuestMemory::unwatch(PhysAddr page, unsigned observer) { flags_[page_number(page)] &= ~watch_bit(observer); }
 
 u64 GuestMemory::digest() {
-  for (const u32 page : dirty_pages_) {
+  rehash({});
+  return contents_hash_;
+}
+
+bool GuestMemory::rehash(const EarlyStop& early) {
+  constexpr std::size_t kPagesToLook = 16;  // a few microseconds
+  const std::size_t dirty = dirty_pages_.size();
+  while (!dirty_pages_.empty()) {
+    if ((dirty - dirty_pages_.size()) % kPagesToLook == 0 && early.is_asked()) break;
+    const u32 page = dirty_pages_.back();
+    dirty_pages_.pop_back();
     const u64 hash = hash_page(region_.base.get() + (u64(page) << kPageShift), page);
     contents_hash_ += hash - page_hashes_[page];
     page_hashes_[page] = hash;
     flags_[page] &= ~kDirty;
   }
-  if (!dirty_pages_.empty()) {
+  if (dirty_pages_.size() < dirty) {
     for (WriteObserver* observer : observers_) observer->forget_write_access();
   }
-  dirty_pages_.clear();
-  return contents_hash_;
+  return dirty_pages_.empty();
 }
 
 u64 GuestMemory::page_digest(u64 page) const {

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/early_stop.h"
 #include "base/result.h"
 #include "base/visit.h"
 #include "memory/address.h"
@@ -91,6 +92,8 @@ class GuestMemory {
 
   // Digest of all contents; rehashes the pages written since the last call and makes them clean.
   u64 digest();
+  // Does a part of what digest() would have to: rehashes pages until none is dirty (true) or early asks for a stop.
+  bool rehash(const EarlyStop& early);
   // Digest of one page (page number in RAM order), for finding the first page that differs.
   u64 page_digest(u64 page) const;
   u64 pages() const { return region_.size / kPageSize; }

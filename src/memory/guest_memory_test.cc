@@ -67,6 +67,23 @@ TEST_F(Memory, AWatcherMayLeaveWhileItIsTold) {
   EXPECT_FALSE(memory.watched(page));
 }
 
+TEST_F(Memory, RehashingStopsWhereItIsAskedToAndTheDigestIsTheSame) {
+  GuestMemory same{heap_region(1 << 20)};
+  for (u64 at = 0; at < 1 << 20; at += kPageSize) {
+    memory.store<u64>(PhysAddr(at), at + 1);
+    same.store<u64>(PhysAddr(at), at + 1);
+  }
+  std::atomic<bool> asked = true;
+  EXPECT_FALSE(memory.rehash({&asked}));
+  EXPECT_TRUE(memory.dirty(page));
+  asked = false;
+  EXPECT_TRUE(memory.rehash({&asked}));
+  EXPECT_FALSE(memory.dirty(page));
+  memory.store<u64>(page, 5);
+  same.store<u64>(page, 5);
+  EXPECT_EQ(memory.digest(), same.digest());
+}
+
 TEST_F(Memory, TheDigestMakesPagesCleanAndVoidsWriteAccessOfAll) {
   memory.store<u8>(page, 1);
   EXPECT_TRUE(memory.dirty(page));

@@ -88,7 +88,7 @@ Result<void> LiveSession::loop() {
 Result<void> LiveSession::run_slice() {
   const u64 began_ns = world_.now_ns();
   const door::Position from = machine_.position();
-  const machine::RunStop stop = machine_.run(slice_end());
+  const machine::RunStop stop = machine_.run(slice_end(), early_stop());
   ++counters_.slices;
   idle_ = stop == machine::RunStop::kIdle;
   off_ = stop == machine::RunStop::kOff;
@@ -250,10 +250,17 @@ door::Position LiveSession::slice_end() const {
   return at + std::max(kLeastSlice, clock_.instructions_in(options_.slice_ns));
 }
 
+EarlyStop LiveSession::early_stop() const {
+  if (is_virtual()) return {};  // what arrives must not move the ends of slices
+  return {world_.arrival(), std::max(kLeastSlice, clock_.instructions_in(options_.look_ns))};
+}
+
 Result<void> LiveSession::mark_if_due() {
   const door::Position at = machine_.position();
   const door::VirtualNs now = machine_.now();
-  if (at == mark_position_ || now - mark_time_ < options_.mark_interval_ns) return {};
+  const u64 passed_ns = now - mark_time_;
+  if (at == mark_position_ || passed_ns < options_.mark_interval_ns) return {};
+  if (passed_ns / 2 < options_.mark_interval_ns && !machine_.prepare_digest(early_stop())) return {};
   mark_position_ = at;
   mark_time_ = now;
   ++counters_.marks;

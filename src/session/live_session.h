@@ -10,7 +10,8 @@
 //  2. In host time, virtual time follows the host's clock as clock_discipline.h says.
 //  3. In virtual time, a run without packets, keys and buttons is a function of configuration and seed: slices end
 //     at fixed positions, disks answer at the position of the request, entropy comes from the seed.
-//  4. While the machine runs, marks are at most mark_interval_ns of virtual time apart (plus one slice).
+//  4. While the machine runs, marks are at most mark_interval_ns of virtual time apart (plus one slice); twice that
+//     where inputs arrive meanwhile, which do not wait for a digest.
 // One thread, except request_stop(). It does not perform outputs and does not know files.
 #pragma once
 
@@ -42,8 +43,11 @@ struct LiveOptions {
   u64 virtual_rate = u64{10} << 32;  // 10 ns an instruction: a machine of 100 million instructions a second
   // Virtual time between marks.
   u64 mark_interval_ns = 50'000'000;
-  // Host time that a slice should take: how long an arrived input may have to wait.
+  // Host time that a slice should take.
   u64 slice_ns = 200'000;
+  // Host time between two looks, while the machine runs, whether something has arrived, which ends the slice: how long
+  // an input may have to wait.
+  u64 look_ns = 50'000;
   // The longest wait of an idle machine before the journal is polled again. A journal that keeps time sets it.
   u64 max_idle_wait_ns = ~u64{0};
   ClockTuning tuning;
@@ -100,6 +104,7 @@ class LiveSession {
   Result<void> emit(door::OutputAt output);
 
   door::Position slice_end() const;
+  EarlyStop early_stop() const;
   Result<void> mark_if_due();
   RunReport report(Result<void> ended);
 

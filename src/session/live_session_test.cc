@@ -239,6 +239,83 @@ TEST(LiveSession, AGuestThatReadsEntropyWithoutEndIsHeldToItsBudget) {
   EXPECT_LT(bytes, 180'000u);
 }
 
+// A machine that looks outside as often as it is told to, and digests slowly; it notes when a packet reaches it.
+struct Looking final : machine::Machine {
+  CounterMachine inner;
+  ScriptedWorld world{*this, 1};
+  u64 digest_ns = 0;
+  bool digested = false;
+  std::vector<u64> packets_ns;
+
+  explicit Looking(const CounterConfig& config) : inner(config) {}
+  machine::RunStop run(Position until, EarlyStop early) override {
+    while (early && inner.position() < until) {
+      const machine::RunStop stop = inner.run(std::min(until, inner.position() + early.look_every));
+      if (stop != machine::RunStop::kPosition) return stop;
+      world.now_ns();
+      if (early.is_asked()) return machine::RunStop::kEarly;
+    }
+    return inner.run(until);
+  }
+  bool prepare_digest(EarlyStop early) override {
+    for (u64 ns = 0; ns < digest_ns; ns += 10'000) {
+      world.pass(10'000);
+      world.now_ns();
+      if (early.is_asked()) return false;
+    }
+    digested = true;
+    return true;
+  }
+  void deliver(machine::DeliverKey key, const door::Input& input) override {
+    if (std::holds_alternative<door::PacketInput>(input)) packets_ns.push_back(world.now_ns());
+    inner.deliver(key, input);
+  }
+  std::vector<door::OutputAt> take_outputs() override { return inner.take_outputs(); }
+  Position position() const override { return inner.position(); }
+  door::VirtualNs now() const override { return inner.now(); }
+  door::VirtualNs idle_until() const override { return inner.idle_until(); }
+  void skip_idle() override { inner.skip_idle(); }
+  u64 digest() override { return inner.digest(); }
+  std::vector<std::pair<std::string, u64>> component_digests() override { return {}; }
+  void visit(Visitor& v) override { inner.visit(v); }
+};
+
+// Never idle, and without outputs that would end its slices.
+CounterConfig busy() {
+  CounterConfig config;
+  config.mean_gap = u64{1} << 40;
+  config.max_idle_ns = 0;
+  return config;
+}
+
+TEST(LiveSession, APacketThatArrivesWhileTheMachineRunsEndsTheSlice) {
+  Looking machine(busy());
+  WitnessJournal journal(machine, machine.world);
+  LiveOptions options;
+  options.slice_ns = 10 * kSecond;
+  LiveSession session(machine, machine.world, journal, options);
+  for (u64 n = 1; n <= 20; ++n) machine.world.at(n * 7 * kMs, door::PacketInput{0, Bytes(60)});
+  machine.world.at(200 * kMs, door::StopInput{});
+  ASSERT_TRUE(session.power_on());
+  EXPECT_EQ(session.run().reason, StopReason::kStopped);
+  ASSERT_EQ(machine.packets_ns.size(), 20u);
+  for (u64 n = 1; n <= 20; ++n) EXPECT_LT(machine.packets_ns[n - 1], n * 7 * kMs + 200'000) << "packet " << n;
+}
+
+TEST(LiveSession, APacketThatArrivesWhileTheMachineIsDigestedDoesNotWaitForTheDigest) {
+  Looking machine(busy());
+  machine.digest_ns = 30 * kMs;
+  WitnessJournal journal(machine, machine.world);
+  LiveSession session(machine, machine.world, journal);
+  for (u64 n = 1; n <= 40; ++n) machine.world.at(n * 5 * kMs, door::PacketInput{0, Bytes(60)});
+  machine.world.at(400 * kMs, door::StopInput{});
+  ASSERT_TRUE(session.power_on());
+  EXPECT_EQ(session.run().reason, StopReason::kStopped);
+  ASSERT_EQ(machine.packets_ns.size(), 40u);
+  for (u64 n = 1; n <= 40; ++n) EXPECT_LT(machine.packets_ns[n - 1], n * 5 * kMs + 200'000) << "packet " << n;
+  EXPECT_TRUE(machine.digested) << "and it is digested when nothing arrives";
+}
+
 TEST(LiveSession, ADiskThatAnswersTwiceIsHeardOnce) {
   Live live;
   live.world.complete_twice = true;

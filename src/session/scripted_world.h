@@ -41,8 +41,11 @@ class ScriptedWorld final : public world::World {
     const u64 at = machine_.position().value;
     time_ns_ += u64(double(at - last_position_) * ns_per_instruction);
     last_position_ = at;
+    arrival_ = !script_.empty() && script_.begin()->first <= time_ns_;
     return time_ns_;
   }
+  // Time in which the machine does not run, spent by the session itself.
+  void pass(u64 ns) { time_ns_ += ns; }
   u64 unix_ns() override { return unix_at_zero + now_ns(); }
   void fill_random(std::span<std::byte> bytes) override {
     for (auto& byte : bytes) byte = std::byte(random_.next());
@@ -76,6 +79,7 @@ class ScriptedWorld final : public world::World {
     arrive(arrived);
   }
   void notify() override { notified_ = true; }
+  const std::atomic<bool>* arrival() const override { return &arrival_; }
 
  private:
   bool arrive(std::vector<door::Input>& arrived) {
@@ -85,6 +89,7 @@ class ScriptedWorld final : public world::World {
       script_.erase(script_.begin());
       any = true;
     }
+    arrival_ = false;
     return any;
   }
   void look_at_time() {
@@ -112,6 +117,7 @@ class ScriptedWorld final : public world::World {
   u64 time_ns_ = 0;
   u64 last_position_ = 0;
   bool notified_ = false;
+  std::atomic<bool> arrival_ = false;
 };
 
 // A log file in memory, on a disk with so much room.

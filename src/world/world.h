@@ -2,6 +2,7 @@
 // Linux, sim/ from a seed. Nothing above this folder waits, sleeps or asks the time.
 #pragma once
 
+#include <atomic>
 #include <span>
 #include <vector>
 
@@ -30,6 +31,10 @@ class World {
 
   // Ends a wait early. Thread-safe.
   virtual void notify() = 0;
+
+  // Set from when something arrives, or notify() is called, until wait() takes it: whoever runs a machine may look at it
+  // meanwhile. nullptr: nothing arrives but in wait() (a world of one thread).
+  virtual const std::atomic<bool>* arrival() const { return nullptr; }
 };
 
 }  // namespace pollux::world

@@ -68,14 +68,14 @@ class MemoryWorld final : public world::World {
       const auto patience = std::chrono::nanoseconds(std::min<u64>(deadline_ns - now, 1'000'000'000));
       changed_.wait_for(lock, patience, [this] { return notified_ || !inputs_.empty(); });
     }
-    notified_ = false;
+    notified_ = arrival_ = false;
     for (door::Input& input : inputs_) arrived.push_back(std::move(input));
     inputs_.clear();
   }
   void notify() override {
     {
       std::lock_guard lock(mutex_);
-      notified_ = true;
+      notified_ = arrival_ = true;
     }
     changed_.notify_all();
   }
@@ -83,9 +83,11 @@ class MemoryWorld final : public world::World {
     {
       std::lock_guard lock(mutex_);
       inputs_.push_back(std::move(input));
+      arrival_ = true;
     }
     changed_.notify_all();
   }
+  const std::atomic<bool>* arrival() const override { return &arrival_; }
 
  private:
   std::span<std::byte> disk_;
@@ -94,6 +96,7 @@ class MemoryWorld final : public world::World {
   std::condition_variable changed_;
   std::vector<door::Input> inputs_;
   bool notified_ = false;
+  std::atomic<bool> arrival_ = false;
 };
 
 }  // namespace pollux::failover::driver

@@ -39,6 +39,7 @@ class FencedWorld final : public world::World {
   void perform(const door::Output& output) override;
   void wait(u64 deadline_ns, std::vector<door::Input>& arrived) override;
   void notify() override { inner_.notify(); }
+  const std::atomic<bool>* arrival() const override { return inner_.arrival(); }
 
   // The writes that have begun and not ended.
   u64 writes_in_flight() const;

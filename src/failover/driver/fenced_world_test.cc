@@ -52,6 +52,11 @@ TEST_F(FencedWorldTest, OneWindowServesABurstOfWrites) {
   EXPECT_EQ(fence_.entered, 2);
 }
 
+TEST_F(FencedWorldTest, WhatArrivesIsAnnouncedThroughTheFence) {
+  EXPECT_NE(fenced_.arrival(), nullptr);
+  EXPECT_EQ(fenced_.arrival(), inner_.arrival());
+}
+
 TEST_F(FencedWorldTest, ReadsAndPacketsNeedNoFence) {
   fenced_.perform(request(1, door::DiskOperation::kRead));
   packet();

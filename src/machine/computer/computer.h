@@ -35,6 +35,7 @@ class Computer final : public Machine {
   void skip_idle() override { board_.skip_idle(); }
   u64 entropy_wanted() const override { return board_.entropy().wanted(); }
   u64 digest() override;
+  bool prepare_digest(EarlyStop early) override { return memory_.rehash(early); }
   std::vector<std::pair<std::string, u64>> component_digests() override;
   void visit(Visitor& v) override;
   std::vector<std::pair<std::string, u64>> counters() const override;
