@@ -119,6 +119,16 @@ TEST(Check, TellsTheSliceWhenNothingThatDiffersComesAgain) {
   EXPECT_THAT(report, AllOf(HasSubstr("Between positions 0 and 3000. "), ContainsRegex("\\* rdx +0x0+600  +0x0+1\n")));
 }
 
+TEST(Check, HasTheCountersOfItsTranslator) {
+  Machine m("check");
+  load_loop(m);
+  m.run(100000);
+  const auto counters = m.cpu->counters();
+  const auto translated = std::ranges::find(counters, "engine.translated_instructions", &std::pair<std::string, u64>::first);
+  ASSERT_NE(translated, counters.end());
+  EXPECT_GT(translated->second, 1000u);
+}
+
 TEST(Check, EndsWithTheDigestOfTheOtherEngines) {
   u64 digest[3];
   u64 n = 0;

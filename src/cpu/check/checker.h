@@ -51,6 +51,8 @@ class Checker final : public Cpu {
   void raise_nmi() override;
   void request_stop() override;
   void visit(Visitor& v) override;
+  // The subject's.
+  std::vector<std::pair<std::string, u64>> counters() const override { return subject_cpu().counters(); }
 
  private:
   // Where both are at the start of a slice or a step.
