@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <cstddef>
+#include <cstdlib>
 #include <iterator>
+#include <new>
 #include <string_view>
 
 namespace pollux::host {
@@ -34,9 +36,17 @@ void on_fault(int number) {
   ::raise(number);
 }
 
+// On whichever thread asked; the others may hold any lock, so nothing is destroyed.
+[[noreturn]] void on_no_memory() {
+  say("pollux: the host gives no more memory: free some, raise the process's limits (ulimit -v), or ask for a smaller "
+      "guest with --memory\n");
+  std::quick_exit(1);
+}
+
 }  // namespace
 
 void speak_on_breakdown() {
+  std::set_new_handler(on_no_memory);
   const stack_t stack{.ss_sp = g_stack, .ss_flags = 0, .ss_size = sizeof g_stack};
   ::sigaltstack(&stack, nullptr);
   struct sigaction action{};

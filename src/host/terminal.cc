@@ -51,7 +51,7 @@ RawTerminal::RawTerminal() {
   g_raw.c_cflag = (g_raw.c_cflag & ~tcflag_t(CSIZE | PARENB)) | CS8;
   g_raw.c_cc[VMIN] = 1;
   g_raw.c_cc[VTIME] = 0;
-  static const bool at_exit = std::atexit(restore) == 0;
+  static const bool at_exit = std::atexit(restore) == 0 && std::at_quick_exit(restore) == 0;
   (void)at_exit;
   struct sigaction action{};
   action.sa_handler = restore_and_die;

@@ -66,6 +66,15 @@ class BadInput(unittest.TestCase):
             self.assertLess(time.monotonic(), deadline, name + " did not appear")
             time.sleep(0.01)
 
+    def wait_until_confined(self, process):
+        deadline = time.monotonic() + 20
+        while True:
+            with open(f"/proc/{process.pid}/status") as status:
+                if "Seccomp:\t2" in status.read():
+                    return
+            self.assertLess(time.monotonic(), deadline, "it is not confined")
+            time.sleep(0.01)
+
     def wait_for_signal_handler(self, process, number):
         deadline = time.monotonic() + 20
         while True:
@@ -164,6 +173,25 @@ class BadInput(unittest.TestCase):
         limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
         self.says(["run", "--kernel", self.sleeper(), "--memory", "1G"], ENVIRONMENT, "gives no 1024 MiB.*--memory",
                   preexec_fn=limit)
+
+    def test_a_host_whose_memory_ends_while_the_guest_runs(self):
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.addCleanup(listener.close)
+        listener.bind(self.path("switch"))
+        listener.listen()
+        machine = self.start("run", "--kernel", self.sleeper(), "--memory", "16M", "--console", "none", "--net",
+                             "switch=" + self.path("switch"))
+        card, _ = listener.accept()
+        self.addCleanup(card.close)
+        self.wait_until_confined(machine)  # its set-up is over
+        resource.prlimit(machine.pid, resource.RLIMIT_DATA, (4096, 4096))
+        try:
+            while machine.poll() is None:
+                card.send(bytes(60000))
+        except OSError:
+            pass
+        self.assertEqual(machine.wait(timeout=20), ENVIRONMENT)
+        self.assertRegex(machine.stderr.read().decode(), "^pollux: the host gives no more memory: .*--memory\n$")
 
     def test_a_size_that_is_none(self):
         self.says(["run", "--memory", "lots"], USAGE, "512M")
