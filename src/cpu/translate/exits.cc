@@ -215,10 +215,9 @@ const u8* Translator::lent(const Exit& exit, const u8* record) {
   if (reason_ != StopReason::kPosition) return nullptr;
   const bool goes_on =
       exit.detail == kGoesOn && interpreter_.s().rip == behind && !interpreter_.wants_turn() && trace_holds();
-  const u64 at = position().value;
-  if (!goes_on || horizon_ <= at + kMargin || exits_ >= kExitsToLook) return next_code();
   const i64 counted = exit.give_back - 1;
   budget_ = new_budget();
+  if (!goes_on || budget_ < counted || exits_ >= kExitsToLook) return next_code();
   frame_.budget = budget_ - counted;
   return record + sizeof(Exit);
 }

@@ -89,8 +89,8 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   void end_with_trace();
   // Up to where the interpreter may go on by itself.
   u64 next_look() const { return std::max(horizon_, position().value + 1); }
-  // What translated code may execute before it comes back.
-  i64 new_budget() const { return i64(horizon_ - position().value) - i64(kMargin); }
+  // What translated code may execute before it comes back. Never negative: code that goes on may compare with it.
+  i64 new_budget() const { return std::max<i64>(0, i64(horizon_ - position().value) - i64(kMargin)); }
   bool may_translate() const;
   u32 mode() const;
   u64 context(u64 rip) const { return context(rip >> 63, interpreter_.view()); }
