@@ -85,7 +85,7 @@ Instruction to_instruction(const decode::Decoded& d, const Binding& row, u32 mod
 }  // namespace
 
 Instruction Interpreter::lend(const decode::Decoded& decoded, const Binding& row) const {
-  return to_instruction(decoded, row, mode_bits_, 0, decode::CodeSize::k64);
+  return to_instruction(decoded, row, mode_bits_, 0, code_size_);
 }
 
 void Interpreter::flags_again(const decode::Decoded& decoded, const Binding& row, u64 shifted) {

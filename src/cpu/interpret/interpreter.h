@@ -63,7 +63,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   void enter();
   void leave();
   StopReason advance(u64 until, Advance how);
-  // An instruction of 64-bit code as it is executed in the current mode.
+  // An instruction as it is executed in the current mode.
   Instruction lend(const decode::Decoded& decoded, const Binding& row) const;
   // Executes a lent instruction, which is at rip, with its repetitions. Not when wants_turn().
   StopReason execute(const Instruction& lent, u64 until);
@@ -93,6 +93,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   // In 64-bit code whose turn it is: not 0 while the interrupt line is raised.
   const u32& attention_cell() const { return attention_; }
   u32 mode_bits() const { return mode_bits_; }
+  u32 flat_bits() const { return flat_bits_; }
   mmu::View view() const { return view_; }
   InstructionReader& reader() { return reader_; }
   bool checks_alignment() const { return alignment_check_; }
@@ -248,6 +249,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   // Privilege and mode.
   unsigned cpl() const { return cpl_; }
   bool long_mode() const { return r_.state.efer & x86::kEferLma; }  // compatibility included
+  decode::CodeSize code_size() const { return code_size_; }
   bool code64() const { return code_size_ == decode::CodeSize::k64; }
   bool protected_mode() const { return r_.state.cr0 & x86::kCr0Pe; }
   bool v8086() const { return r_.state.rflags & x86::kVm; }
@@ -397,6 +399,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   InstructionReader reader_;
   mmu::CodeObserver* second_observer_ = nullptr;
   u32 mode_bits_ = 0;  // key of blocks: code size, units, unmasked SIMD exceptions
+  u32 flat_bits_ = 0;  // mode.h
   u64 stack_mask_ = 0xffff;
   mmu::View view_ = mmu::View::kSupervisor;
   bool alignment_check_ = false;

@@ -6,6 +6,28 @@
 
 namespace pollux::cpu::interpret {
 
+namespace {
+
+// Data of 4 GiB that may be read and written, wherever it begins.
+bool is_whole(const x86::Segment& s) {
+  constexpr u16 kLooked = x86::kSegPresent | x86::kSegCode | x86::kSegExpandDown | x86::kSegWritable;
+  return s.limit == ~u32{0} && (s.attributes & kLooked) == (x86::kSegPresent | x86::kSegWritable);
+}
+
+u32 flat_segments(const x86::State& s) {
+  const x86::Segment& cs = s.segment[x86::kCs];
+  const x86::Segment& ss = s.segment[x86::kSs];
+  const x86::Segment& ds = s.segment[x86::kDs];
+  if (cs.limit != ~u32{0} || !is_whole(ss) || !is_whole(ds) || !(ss.attributes & x86::kSegBig)) return 0;
+  if (cs.base || ss.base || ds.base) return 0;
+  u32 bits = kFlat;
+  if (is_whole(s.segment[x86::kFs])) bits |= kWholeFs;
+  if (is_whole(s.segment[x86::kGs])) bits |= kWholeGs;
+  return bits;
+}
+
+}  // namespace
+
 void Interpreter::control_changed() {
   x86::State& s = r_.state;
   mmu_.set_control(s.cr0, s.cr3, s.cr4, s.efer);
@@ -33,6 +55,8 @@ void Interpreter::mode_changed() {
   if (!(s.cr4 & x86::kCr4Osfxsr)) mode_bits_ |= kNoOsfxsr;
   if (!(s.cr4 & x86::kCr4Osxsave)) mode_bits_ |= kNoOsxsave;
   if (~s.mxcsr & 0x1f80) mode_bits_ |= kSimdUnmasked;
+
+  flat_bits_ = long_mode() && code_size_ == decode::CodeSize::k32 && cpl_ == 3 ? flat_segments(s) : 0;
 
   view_changed();
   last_block_ = nullptr;

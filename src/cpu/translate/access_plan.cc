@@ -43,7 +43,7 @@ struct Member {
 
 class Planner {
  public:
-  explicit Planner(std::span<Step> steps) : steps_(steps) {
+  Planner(std::span<Step> steps, unsigned word) : steps_(steps), word_(word) {
     for (Value& value : values_) value = fresh();
   }
 
@@ -72,7 +72,7 @@ class Planner {
 
   void read_operand(Step& step) {
     const Decoded& d = step.d;
-    if (!d.has_memory || d.address_size != 8) return;
+    if (!d.has_memory || d.address_size != word_) return;
     if (step.action == Action::kNothing || step.action == Action::kLea || step.action == Action::kBitString) return;
     Place place{};
     i64 offset = d.displacement;
@@ -88,7 +88,10 @@ class Planner {
       place.scale = d.scale;
       offset += i64(u64(values_[d.index].offset) << d.scale);
     }
-    if (d.segment == x86::kFs || d.segment == x86::kGs) place.segment = d.segment;
+    if (d.segment == x86::kFs || d.segment == x86::kGs) {
+      if (word_ == 4) return;
+      place.segment = d.segment;
+    }
     for (unsigned k = 0; k < d.operand_count; ++k) {
       const decode::Operand& operand = d.operands[k];
       if (operand.kind == OperandKind::kMemory) add(step.operand, place, offset, operand.bits / 8, operand.written);
@@ -102,7 +105,7 @@ class Planner {
       case Action::kPush:
       case Action::kPushFlags:
       case Action::kCall:
-      case Action::kCallIndirect: at.offset -= 8; break;
+      case Action::kCallIndirect: at.offset -= word_; break;
       case Action::kPop:
       case Action::kReturn: write = false; break;
       case Action::kLeave: at = values_[x86::kRbp], write = false; break;
@@ -110,7 +113,7 @@ class Planner {
     }
     Place place{};
     place.base = at.id;
-    add(step.stack, place, at.offset, 8, write);
+    add(step.stack, place, at.offset, word_, write);
   }
 
   void add(Access& access, const Place& place, i64 at, unsigned size, bool write) {
@@ -157,14 +160,14 @@ class Planner {
       case Action::kPush:
       case Action::kPushFlags:
       case Action::kCall:
-      case Action::kCallIndirect: rsp.offset -= 8; return;
+      case Action::kCallIndirect: rsp.offset -= word_; return;
       case Action::kPop:
-        rsp.offset += 8;
+        rsp.offset += word_;
         values_[d.operands[0].number] = fresh();
         return;
       case Action::kLeave:
         rsp = values_[x86::kRbp];
-        rsp.offset += 8;
+        rsp.offset += word_;
         values_[x86::kRbp] = fresh();
         return;
       default: break;
@@ -178,11 +181,11 @@ class Planner {
     }
   }
 
-  // The value of a 64-bit destination that follows from known ones.
+  // The value of a whole destination that follows from known ones.
   std::optional<Value> computed(const Step& step) const {
     const Decoded& d = step.d;
     const decode::Operand& to = d.operands[0];
-    if (to.kind != OperandKind::kGpr || to.bits != 64) return std::nullopt;
+    if (to.kind != OperandKind::kGpr || to.bits != word_ * 8) return std::nullopt;
     Value value = values_[to.number];
     const bool immediate = d.operands[1].kind == OperandKind::kImmediate;
     switch (d.mnemonic) {
@@ -200,7 +203,8 @@ class Planner {
         if (d.operands[1].kind != OperandKind::kGpr) return std::nullopt;
         return values_[d.operands[1].number];
       case ZYDIS_MNEMONIC_LEA:
-        if (d.address_size != 8 || d.index != decode::kNoRegister || d.base == decode::kNoRegister) return std::nullopt;
+        if (d.address_size != word_ || d.index != decode::kNoRegister || d.base == decode::kNoRegister)
+          return std::nullopt;
         value = d.base == decode::kRipRegister ? Value{kPageId, step.end()} : values_[d.base];
         value.offset += d.displacement;
         return value;
@@ -210,6 +214,7 @@ class Planner {
 
   static constexpr u32 kPageId = 1;
   std::span<Step> steps_;
+  const unsigned word_;
   u32 next_id_ = 2;
   std::array<Value, 16> values_;
   // Both are filled as far as they are counted.
@@ -221,6 +226,6 @@ class Planner {
 
 }  // namespace
 
-void plan_accesses(std::span<Step> steps) { Planner(steps).plan(); }
+void plan_accesses(std::span<Step> steps, unsigned word) { Planner(steps, word).plan(); }
 
 }  // namespace pollux::cpu::translate

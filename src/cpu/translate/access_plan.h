@@ -31,6 +31,8 @@ struct Access {
 inline constexpr unsigned kGroups = 8;         // of a trace, at most
 inline constexpr unsigned kMaxSpan = 256;
 
-void plan_accesses(std::span<Step> steps);
+// word: bytes of the code's addresses, 8 or 4. Those of 32-bit code count modulo 4 GiB, where a page ends, so a range
+// that wraps crosses pages. Its accesses through FS and GS share nothing: they have limits to be looked at.
+void plan_accesses(std::span<Step> steps, unsigned word);
 
 }  // namespace pollux::cpu::translate

@@ -110,7 +110,7 @@ void Translator::settle(const Exit& exit) {
   decode::Decoded made;
   const interpret::Binding* row;
   const u64 rest = memory::kPageSize - from;
-  interpreter_.reader().read(decode::CodeSize::k64, {code->host, std::min<u64>(rest, 15)}, made, row);
+  interpreter_.reader().read(interpreter_.code_size(), {code->host, std::min<u64>(rest, 15)}, made, row);
   interpreter_.flags_again(made, *row, frame_.shifted);
 }
 

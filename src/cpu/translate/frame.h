@@ -35,6 +35,7 @@ class Translator;
 
 inline constexpr u8 kViewShiftInContext = 58;
 inline constexpr u8 kUpperShiftInContext = 60;
+inline constexpr u8 kFlatShiftInContext = 61;
 inline constexpr u64 kViewInContext = u64{3} << kViewShiftInContext;
 
 inline constexpr unsigned kHeats = 1 << 16;

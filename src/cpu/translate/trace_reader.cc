@@ -4,6 +4,7 @@
 
 #include "cpu/interpret/mode.h"
 #include "cpu/mmu/tlb.h"
+#include "cpu/translate/flat32.h"
 #include "cpu/translate/registers.h"
 #include "memory/address.h"
 #include "x86/state.h"
@@ -33,6 +34,10 @@ bool plain_operands(const Decoded& d) {
            o.kind == OperandKind::kImmediate;
   });
 }
+
+decode::CodeSize code_size(u32 mode) { return decode::CodeSize(mode & interpret::kCodeSizeMask); }
+// Bytes that a push, a call or a return moves.
+unsigned word_of(u32 mode) { return code_size(mode) == decode::CodeSize::k64 ? 8 : 4; }
 
 // The displacement from the page's start must fit an instruction.
 bool reachable_memory(const Decoded& d) {
@@ -71,8 +76,8 @@ Action vector_action(const Decoded& d, const interpret::Binding& row, u32 mode) 
 
 Action shift_action(const Decoded& d) { return (d.immediate & count_mask(d)) > 1 ? Action::kShift : Action::kSame; }
 
-Action integer_action(const Decoded& d, bool supervisor) {
-  const bool wide_stack = d.operand_size == 8;
+Action integer_action(const Decoded& d, bool supervisor, unsigned word) {
+  const bool moves_word = d.operand_size == word;
   switch (d.mnemonic) {
     case ZYDIS_MNEMONIC_NOP:
     case ZYDIS_MNEMONIC_LFENCE:
@@ -196,16 +201,16 @@ Action integer_action(const Decoded& d, bool supervisor) {
     case ZYDIS_MNEMONIC_SWAPGS: return supervisor ? Action::kSwapGs : Action::kInterpret;
     case ZYDIS_MNEMONIC_PUSHFQ: return Action::kPushFlags;
     case ZYDIS_MNEMONIC_PUSH:
-      return wide_stack && d.operands[0].kind != OperandKind::kSegment ? Action::kPush : Action::kInterpret;
+      return moves_word && d.operands[0].kind != OperandKind::kSegment ? Action::kPush : Action::kInterpret;
     case ZYDIS_MNEMONIC_POP:
-      return wide_stack && d.operands[0].kind == OperandKind::kGpr ? Action::kPop : Action::kInterpret;
-    case ZYDIS_MNEMONIC_LEAVE: return wide_stack ? Action::kLeave : Action::kInterpret;
+      return moves_word && d.operands[0].kind == OperandKind::kGpr ? Action::kPop : Action::kInterpret;
+    case ZYDIS_MNEMONIC_LEAVE: return moves_word ? Action::kLeave : Action::kInterpret;
     default: return Action::kInterpret;
   }
 }
 
-Action branch_action(const Decoded& d) {
-  if (d.far || d.operand_size != 8) return Action::kInterpret;
+Action branch_action(const Decoded& d, unsigned word) {
+  if (d.far || d.operand_size != word) return Action::kInterpret;
   const bool direct = d.operands[0].kind == OperandKind::kRelative;
   switch (d.mnemonic) {
     case ZYDIS_MNEMONIC_JMP: return direct ? Action::kJump : Action::kJumpIndirect;
@@ -234,7 +239,7 @@ bool repeats(const Decoded& d) {
 }
 
 // Registers of the state that lie in memory and mean nothing else to the translator.
-Action state_action(const Decoded& d, mmu::View view) {
+Action state_action(const Decoded& d, mmu::View view, u32 mode) {
   const bool supervisor = view != mmu::View::kUser;
   const decode::Operand& from = d.operands[1];
   switch (d.mnemonic) {
@@ -249,12 +254,12 @@ Action state_action(const Decoded& d, mmu::View view) {
       if (!supervisor) return Action::kInterpret;
       return (view == mmu::View::kSupervisorAc) == (d.mnemonic == ZYDIS_MNEMONIC_STAC) ? Action::kNothing
                                                                                        : Action::kChangeAc;
-    case ZYDIS_MNEMONIC_SYSCALL: return Action::kSystemCall;
+    case ZYDIS_MNEMONIC_SYSCALL: return word_of(mode) == 8 ? Action::kSystemCall : Action::kInterpret;
     case ZYDIS_MNEMONIC_SYSRET: return supervisor && d.operand_size == 8 ? Action::kSystemReturn : Action::kInterpret;
     case ZYDIS_MNEMONIC_RDFSBASE:
-    case ZYDIS_MNEMONIC_RDGSBASE: return Action::kReadState;
+    case ZYDIS_MNEMONIC_RDGSBASE: return word_of(mode) == 8 ? Action::kReadState : Action::kInterpret;
     case ZYDIS_MNEMONIC_WRFSBASE:
-    case ZYDIS_MNEMONIC_WRGSBASE: return Action::kWriteBase;
+    case ZYDIS_MNEMONIC_WRGSBASE: return word_of(mode) == 8 ? Action::kWriteBase : Action::kInterpret;
     default: return Action::kInterpret;
   }
 }
@@ -262,16 +267,18 @@ Action state_action(const Decoded& d, mmu::View view) {
 Action own_action(const Decoded& d, const interpret::Binding* row, u32 mode) {
   const auto view = mmu::View(mode >> kViewShiftInMode & 3);
   const bool supervisor = view != mmu::View::kUser;
-  if (integer_action(d, supervisor) == Action::kNothing) return Action::kNothing;
-  if (const Action own = state_action(d, view); own != Action::kInterpret) return own;
+  const unsigned word = word_of(mode);
+  if (integer_action(d, supervisor, word) == Action::kNothing) return Action::kNothing;
+  if (const Action own = state_action(d, view, mode); own != Action::kInterpret) return own;
   if (repeats(d) && row->unit == interpret::Unit::kInteger) return Action::kRepeat;
   if (!reachable_memory(d)) return Action::kInterpret;
-  if (row->traits & interpret::kBranch) return branch_action(d);
+  if (word == 4 && !is_flat_operand(d, mode)) return Action::kInterpret;
+  if (row->traits & interpret::kBranch) return branch_action(d, word);
   if (row->unit == interpret::Unit::kSse) {
     return plain_operands(d) ? vector_action(d, *row, mode) : Action::kInterpret;
   }
   if (row->unit != interpret::Unit::kInteger) return Action::kInterpret;
-  const Action action = integer_action(d, supervisor);
+  const Action action = integer_action(d, supervisor, word);
   if (action == Action::kPush || action == Action::kPushFlags || action == Action::kPop) return action;
   return plain_operands(d) && writable_registers(d) ? action : Action::kInterpret;
 }
@@ -365,7 +372,8 @@ bool goes_on(Trace& trace, Step& step, u16 start, const Reach& reach) {
 bool read_step(interpret::InstructionReader& reader, ByteSpan bytes, u32 mode, Trace& trace) {
   Step& step = trace.steps.emplace_back();
   step.offset = trace.end;
-  const decode::DecodeStatus status = reader.read(decode::CodeSize::k64, bytes, step.d, step.row);
+  const decode::DecodeStatus status = reader.read(code_size(mode), bytes, step.d, step.row);
+  if (code_size(mode) == decode::CodeSize::k32) encode_as_64_bit(step.d);
   if (status == decode::DecodeStatus::kOk) step.action = choose(step.d, step.row, mode);
   if (step.action == Action::kInterpret) {
     trace.steps.pop_back();
@@ -395,7 +403,7 @@ void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset,
     const ByteSpan bytes = page.subspan(trace.end, std::min<std::size_t>(15, page.size() - trace.end));
     if (!read_step(reader, bytes, mode, trace) || !goes_on(trace, trace.steps.back(), offset, reach)) break;
   }
-  if (reach.group) plan_accesses(trace.steps);
+  if (reach.group) plan_accesses(trace.steps, word_of(mode));
   find_needed_flags(trace.steps);
 }
 

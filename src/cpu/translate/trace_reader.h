@@ -1,10 +1,11 @@
 // The first half of translation: reads guest instructions from one page into a trace, decides how each is to be
 // written, and where the flags matter.
 //
-// A trace begins at any instruction of 64-bit code. It follows jumps within the page, runs on through forward
-// conditional branches (side exits), and goes round a loop at its beginning several times. It ends behind a call, a
-// return, a jump elsewhere, another backward branch or an instruction that may change what the following ones mean,
-// before an instruction that does not exist or reaches into the next page, or when it has gone as far as it may.
+// A trace begins at any instruction of 64-bit code, or of the 32-bit code that flat32.h tells of. It follows jumps
+// within the page, runs on through forward conditional branches (side exits), and goes round a loop at its beginning
+// several times. It ends behind a call, a return, a jump elsewhere, another backward branch or an instruction that may
+// change what the following ones mean, before an instruction that does not exist or reaches into the next page, or when
+// it has gone as far as it may.
 #pragma once
 
 #include <vector>
@@ -86,8 +87,8 @@ struct Trace {
   bool crosses = false;    // what follows reaches into the next page
 };
 
-// mode: cpu/interpret/mode.h, and the view from kViewShiftInMode on. page: the whole page's bytes. reach: at most
-// kMaxSteps. trace: becomes what was read; its room is used again.
+// mode: cpu/interpret/mode.h with its flat bits, and the view from kViewShiftInMode on. page: the whole page's bytes.
+// reach: at most kMaxSteps. trace: becomes what was read; its room is used again.
 void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset, u32 mode, const Reach& reach,
                 Trace& trace);
 

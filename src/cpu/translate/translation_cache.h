@@ -96,7 +96,8 @@ class TranslationCache {
     std::deque<Translation> translations;
     std::deque<interpret::Instruction> lent;
   };
-  static u64 key(u64 physical, u32 mode) { return physical << 12 | mode; }
+  static constexpr unsigned kModeBits = 15;
+  static u64 key(u64 physical, u32 mode) { return physical << kModeBits | mode; }
   void hide(Translation& t);  // from find()
   void begin_part(unsigned number);
   Part& part_of(const u8* code) { return parts_[u64(code - region_.write) / (region_.size / parts_.size())]; }

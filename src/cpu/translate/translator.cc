@@ -13,6 +13,8 @@ namespace {
 constexpr u32 kSeparateMode = 1 << 10;  // accesses do not share look-ups
 constexpr u32 kCrossingMode = 1 << 11;  // one instruction, which crosses a page
 
+constexpr u64 kLastPage32 = 0xffff'f000;  // below 4 GiB
+
 constexpr u64 kContextChanges = (u64{1} << 45) - 1;  // that contexts tell apart
 
 template <class T>
@@ -160,23 +162,27 @@ const u8* Translator::begin(const Translation& translation) {
 }
 
 bool Translator::may_translate() const {
-  return interpreter_.code64() && !interpreter_.checks_alignment() &&
+  return (interpreter_.code64() || interpreter_.flat_bits()) && !interpreter_.checks_alignment() &&
          (interpreter_.cpl() == 0 || interpreter_.cpl() == 3);
 }
 
-u32 Translator::mode() const { return interpreter_.mode_bits() | u32(interpreter_.view()) << kViewShiftInMode; }
+u32 Translator::mode() const {
+  return interpreter_.mode_bits() | u32(interpreter_.view()) << kViewShiftInMode | interpreter_.flat_bits();
+}
 
 // Of jumps to the half of the linear addresses that rip is in. What it leaves out is looked after below.
-u64 Translator::context(bool upper, mmu::View view) const {
+u64 Translator::context(bool upper, mmu::View view, u32 flat_bits) const {
   const mmu::Mmu& mmu = interpreter_.mmu();
   return mmu.fetch_space(upper) | (mmu.fetch_changes(upper) & kContextChanges) << 13 |
-         u64(view) << kViewShiftInContext | u64(upper) << kUpperShiftInContext;
+         u64(view) << kViewShiftInContext | u64(upper) << kUpperShiftInContext |
+         u64(flat_bits / interpret::kFlat) << kFlatShiftInContext;
 }
 
 void Translator::look_after_jumps() {
   const mmu::Mmu& mmu = interpreter_.mmu();
   const u64 rounds = mmu.fetch_changes(false) / (kContextChanges + 1) + mmu.fetch_changes(true) / (kContextChanges + 1);
-  const u64 epoch = interpreter_.mode_bits() | rounds << 8;
+  // The code's size is in the contexts: 32-bit programs and their kernel take turns often.
+  const u64 epoch = (interpreter_.mode_bits() & ~u32{interpret::kCodeSizeMask}) | rounds << 8;
   constexpr u32 kLastEpoch = ~u32{0} - 1024;
   const bool renew = last_epoch_ > kLastEpoch;
   if (epoch == jump_epoch_ && !renew) return;
@@ -214,7 +220,7 @@ void Translator::look_after_transfers() {
   look_after_jumps();
   transfers_version_ = version;
   const auto set = [&](Transfer& transfer, bool upper, mmu::View view) {
-    transfer.context = context(upper, view);
+    transfer.context = context(upper, view, 0);
     transfer.epoch = epoch(transfer.context);
   };
   set(frame_.system_call, true, mmu::View::kSupervisor);
@@ -307,9 +313,10 @@ bool Translator::is_cold(u64 physical) {
   return true;
 }
 
-// Nothing: executing there faults, or it is not in RAM.
+// Nothing: executing there faults, or it is not in RAM, or where EIP would wrap.
 std::optional<mmu::Translation> Translator::fetch(u64 rip) {
   if (!x86::is_canonical(rip)) return std::nullopt;
+  if (!interpreter_.code64() && rip >= kLastPage32) return std::nullopt;
   mmu::Translation t;
   x86::Fault fault;
   if (!interpreter_.mmu().translate(rip, mmu::Access::kFetch, fetch_view(), t, fault) || !t.host) return std::nullopt;

@@ -93,8 +93,8 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   i64 new_budget() const { return std::max<i64>(0, i64(horizon_ - position().value) - i64(kMargin)); }
   bool may_translate() const;
   u32 mode() const;
-  u64 context(u64 rip) const { return context(rip >> 63, interpreter_.view()); }
-  u64 context(bool upper, mmu::View view) const;
+  u64 context(u64 rip) const { return context(rip >> 63, interpreter_.view(), interpreter_.flat_bits()); }
+  u64 context(bool upper, mmu::View view, u32 flat_bits) const;
   // Forgets the jump entries when their contexts could repeat, or say too little.
   void look_after_jumps();
   u32 epoch(u64 context);

@@ -6,6 +6,7 @@ void Writer::write(const Trace& trace, bool compact, std::optional<u16> heat, Tr
   compact_ = compact;
   heat_ = heat;
   view_ = unsigned(interpreter_.view());
+  code32_ = interpreter_.code_size() == decode::CodeSize::k32;
   repair_ = Repair::kNone;
   flag_step_ = -1;
   early_exits_.clear();

@@ -84,6 +84,11 @@ class Writer {
   static bool in_page(i64 target) { return target >= 0 && target < i64(memory::kPageSize); }
   static Address frame(u64 offset) { return {kFrameReg, i32(offset)}; }
   Address guest(unsigned number) const { return {kFrameReg, layout_.gpr + i32(number) * 8}; }
+  // What is as wide as the code's addresses and stack: 8 bytes, or 4 in 32-bit code, which clear the upper half.
+  i32 word() const { return code32_ ? 4 : 8; }
+  void load_word(Reg to, const Address& from) { a_->op({.code = 0x8b, .wide = !code32_}, to, from); }
+  void store_word(const Address& to, Reg from) { a_->op({.code = 0x89, .wide = !code32_}, from, to); }
+  void lea_word(Reg to, const Address& from) { a_->op({.code = 0x8d, .wide = !code32_}, to, from); }
   void load_guest(Reg to, unsigned number);  // whole
   void store_guest(unsigned number, Reg from);
 
@@ -111,6 +116,7 @@ class Writer {
   void effective_address(const decode::Decoded& d, Reg to, i32 extra, bool narrow);  // narrow: of 32 bits
   void linear_address(const decode::Decoded& d, i32 extra);                          // to kAddressReg
   void add_segment_base(const decode::Decoded& d);                                   // to kAddressReg
+  void check_limit(const decode::Decoded& d);                                        // of kAddressReg in FS and GS
   void look_up(const Access& access, unsigned size, bool write);  // kAddressReg: linear, becomes host
   void operand_address();  // operand_ becomes the host's name of the step's memory operand
   Address stack_address(Reg base, i32 displacement, bool write);  // of the step's stack access
@@ -201,6 +207,7 @@ class Writer {
   const interpret::Interpreter& interpreter_;
   TranslationCache& cache_;
   unsigned view_ = 0;  // mmu::View
+  bool code32_ = false;
 
   Assembler* a_ = nullptr;  // where the next instruction goes
   Assembler* hot_ = nullptr;

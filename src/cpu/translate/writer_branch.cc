@@ -84,10 +84,11 @@ void Writer::load_operand_target() {
   if (d.has_memory) {
     operand_address();
     save_flags();
-    a_->load(kAddressReg, operand_);
+    load_word(kAddressReg, operand_);
   } else {
     save_flags();
     load_guest(kAddressReg, d.operands[0].number);
+    if (code32_) a_->mov32(kAddressReg, kAddressReg);
   }
 }
 

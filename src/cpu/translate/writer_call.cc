@@ -49,9 +49,9 @@ void Writer::write_return() {
   const decode::Decoded& d = step().d;
   const Address top = stack_address(kGuestRsp, 0, false);
   save_flags();
-  a_->load(kAddressReg, top);
+  load_word(kAddressReg, top);
   find_jump_or_exit();
-  a_->lea(kGuestRsp, {kGuestRsp, i32(8 + (d.operand_count ? u16(d.immediate) : 0))});
+  lea_word(kGuestRsp, {kGuestRsp, i32(word() + (d.operand_count ? u16(d.immediate) : 0))});
   take_jump();
 }
 

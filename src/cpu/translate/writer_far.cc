@@ -14,7 +14,7 @@ Writer::Far Writer::begin_far() {
 // The link's way.
 void Writer::take_far(Far& far, i64 target, unsigned rest) {
   const i64 by = target - (target & i64(memory::kPageMask));
-  if (by) a_->arithmetic(0, frame(offsetof(Frame, page)), i32(by));
+  if (by) a_->arithmetic(0, frame(offsetof(Frame, page)), i32(by), !code32_);
   if (rest) a_->arithmetic(0, frame(offsetof(Frame, budget)), i32(rest));
   far.jump = a_->jump();
 }
@@ -56,7 +56,7 @@ void Writer::leave_far(unsigned rest) {
 
 void Writer::load_target(i64 offset) {
   a_->load(kAddressReg, frame(offsetof(Frame, page)));
-  a_->lea(kAddressReg, {kAddressReg, i32(offset)});
+  lea_word(kAddressReg, {kAddressReg, i32(offset)});
 }
 
 }  // namespace pollux::cpu::translate

@@ -1,4 +1,5 @@
 // Guest addresses, and the inline look-up in the software TLB.
+#include "cpu/translate/flat32.h"
 #include "cpu/translate/writer.h"
 
 namespace pollux::cpu::translate {
@@ -29,13 +30,21 @@ void Writer::effective_address(const decode::Decoded& d, Reg to, i32 extra, bool
 
 void Writer::linear_address(const decode::Decoded& d, i32 extra) {
   effective_address(d, kAddressReg, extra, d.address_size == 4);
+  if (code32_) check_limit(d);
   add_segment_base(d);
+}
+
+// An operand in FS or GS may reach beyond 4 GiB. In the others, which begin at 0, such an operand crosses a page.
+void Writer::check_limit(const decode::Decoded& d) {
+  if (!may_pass_limit(d)) return;
+  a_->arithmetic(7, kAddressReg, -i32(memory_bytes(d)), false);
+  early_exit(a_->jump_if(kNbe));
 }
 
 void Writer::add_segment_base(const decode::Decoded& d) {
   if (d.segment != x86::kFs && d.segment != x86::kGs) return;
   const i32 base = d.segment == x86::kFs ? layout_.fs_base : layout_.gs_base;
-  a_->op({.code = 0x03, .wide = true}, kAddressReg, Address{kFrameReg, base});
+  a_->op({.code = 0x03, .wide = !code32_}, kAddressReg, Address{kFrameReg, base});
 }
 
 void Writer::look_up(const Access& access, unsigned size, bool write) {
@@ -94,8 +103,8 @@ Address Writer::stack_address(Reg base, i32 displacement, bool write) {
     return {kAddressReg, offset};
   }
   flags_before_clobber();
-  a_->lea(kAddressReg, {base, displacement - offset});
-  look_up(access, 8, write);
+  lea_word(kAddressReg, {base, displacement - offset});
+  look_up(access, unsigned(word()), write);
   clobbered();
   return {kAddressReg, offset};
 }

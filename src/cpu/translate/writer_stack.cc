@@ -10,23 +10,23 @@ void Writer::write_push() {
   const bool memory = from.kind == decode::OperandKind::kMemory;
   if (memory) {
     operand_address();
-    a_->load(kAddressReg, operand_);
+    load_word(kAddressReg, operand_);
     a_->store(frame(offsetof(Frame, value)), kAddressReg);
   }
-  const Address to = stack_address(kGuestRsp, -8, true);
+  const Address to = stack_address(kGuestRsp, -word(), true);
   if (from.kind == decode::OperandKind::kImmediate) {
-    a_->op({.code = 0xc7, .wide = true}, 0, to);
+    a_->op({.code = 0xc7, .wide = !code32_}, 0, to);
     a_->immediate(d.immediate, 4);
   } else if (memory || kHostOf[from.number] == kInMemory) {
     a_->load(kScratch, memory ? frame(offsetof(Frame, value)) : guest(from.number));
-    a_->store(to, kScratch);
+    store_word(to, kScratch);
   } else {
-    a_->store(to, kHostOf[from.number]);
+    store_word(to, kHostOf[from.number]);
   }
-  a_->lea(kGuestRsp, {kGuestRsp, -8});
+  lea_word(kGuestRsp, {kGuestRsp, -word()});
 }
 
-// RFLAGS from its two parts: the arithmetic flags in memory, and the rest.
+// 64-bit code. RFLAGS from its two parts: the arithmetic flags in memory, and the rest.
 void Writer::write_push_flags() {
   flags_before_clobber();
   const Address arithmetic{kFrameReg, layout_.arithmetic};
@@ -51,23 +51,23 @@ void Writer::write_pop() {
     a_->load(kScratch, from);
     a_->store(guest(to), kScratch);
   } else {
-    a_->load(kHostOf[to], from);
+    load_word(kHostOf[to], from);
   }
-  if (to != x86::kRsp) a_->lea(kGuestRsp, {kGuestRsp, 8});
+  if (to != x86::kRsp) lea_word(kGuestRsp, {kGuestRsp, word()});
 }
 
 void Writer::write_leave() {
   const Address from = stack_address(kRbpReg, 0, false);
-  a_->lea(kGuestRsp, {kRbpReg, 8});
-  a_->load(kRbpReg, from);
+  lea_word(kGuestRsp, {kRbpReg, word()});
+  load_word(kRbpReg, from);
 }
 
 void Writer::push_return() {
-  const Address to = stack_address(kGuestRsp, -8, true);
+  const Address to = stack_address(kGuestRsp, -word(), true);
   a_->load(kScratch, frame(offsetof(Frame, page)));
   a_->lea(kScratch, {kScratch, step().end()});
-  a_->store(to, kScratch);
-  a_->lea(kGuestRsp, {kGuestRsp, -8});
+  store_word(to, kScratch);
+  lea_word(kGuestRsp, {kGuestRsp, -word()});
 }
 
 }  // namespace pollux::cpu::translate
