@@ -5,7 +5,8 @@
 //  2. between both, cut at random positions, at each cut and at the end, with the end of 1;
 //  3. between the translator and an interpreter that took over its saved state at a cut;
 //  4. between the interpreter and the engine that checks the translator, whole; it finds no difference itself.
-// What is not: programs of other modes than 64-bit code, and whether the interpreter is right (../instruction).
+// What is not: programs of other modes than 64-bit code and compatibility mode, and whether the interpreter is right
+// (../instruction).
 #pragma once
 
 #include "machine.h"

@@ -11,9 +11,12 @@ namespace pollux::test::translation {
 using Shape = Item::Shape;
 using Refers = Item::Refers;
 
-Program make_program(u64 seed, u64 number) { return Generator(seed * 0x9e3779b97f4a7c15 ^ number).make(); }
+Program make_program(u64 seed, u64 number, unsigned bits) {
+  return Generator(seed * 0x9e3779b97f4a7c15 ^ number, bits).make();
+}
 
 Item& Generator::add(Item item) {
+  if (code32_) fit32(item);
   program_.items.push_back(std::move(item));
   return program_.items.back();
 }
@@ -30,7 +33,7 @@ u64 Generator::immediate(unsigned bytes) {
 
 unsigned Generator::destination() {
   const unsigned reg = any();
-  return reg == 4 && !one_in(12) ? 14 : reg;
+  return reg == 4 && !one_in(12) ? (code32_ ? 6 : 14) : reg;
 }
 
 unsigned Generator::sized(Form& form) {
@@ -39,11 +42,12 @@ unsigned Generator::sized(Form& form) {
     case 0: case 1: return 1;
     case 2: form.operand16 = true; return 2;
     case 3: case 4: case 5: return 4;
-    default: form.wide = true; return 8;
+    default: form.wide = !code32_; return code32_ ? 4 : 8;
   }
 }
 
 u64 Generator::target(unsigned size, bool aligned) {
+  if (code32_ && one_in(40)) return u32(kTop + random_.below(0x2000) + (one_in(2) ? 0x1ff0 : 0));
   const u64 room = 4096 - size;
   u64 at = 0;
   switch (random_.below(24)) {
@@ -73,26 +77,28 @@ Memory Generator::aimed(u64 at) {
     return m;
   }
   m.narrow = one_in(12);
-  if (one_in(10)) {
+  if (one_in(code32_ ? 5 : 10)) {
     const bool fs = random_.below(2);
     m.segment = fs ? 0x64 : 0x65;
+    if (code32_ && one_in(5)) rest = program_.state.segment[fs ? x86::kFs : x86::kGs].base - random_.below(12);  // the last bytes
     rest -= program_.state.segment[fs ? x86::kFs : x86::kGs].base;
   } else if (one_in(12)) {
-    m.segment = 0x3e;
+    m.segment = code32_ ? std::array<u8, 4>{0x26, 0x2e, 0x36, 0x3e}[random_.below(4)] : 0x3e;
   }
+  const unsigned mask = code32_ ? 7 : 15;
   const unsigned from = any();
   for (unsigned n = 0; n < 16 && m.base < 0 && how != 1; ++n) {
-    const unsigned reg = (from + n) & 15;
+    const unsigned reg = (from + n) & mask;
     if (known_[reg]) m.base = int(reg), rest -= value_[reg];
   }
   for (unsigned n = 0; n < 16 && m.index < 0 && how < 6; ++n) {
-    const unsigned reg = (from + 5 + n) & 15;
+    const unsigned reg = (from + 5 + n) & mask;
     if (!known_[reg] || reg == 4 || int(reg) == m.base) continue;
     m.index = int(reg);
     m.scale = u8(random_.below(4));
     rest -= value_[reg] << m.scale;
   }
-  if (m.narrow) rest = u64(i64(i32(rest)));
+  if (m.narrow || code32_) rest = u64(i64(i32(rest)));
   m.displacement = i32(rest);
   if (u64(i64(m.displacement)) == rest) return m;
   Memory absolute;
@@ -119,6 +125,7 @@ void Generator::on_either(Form form, unsigned reg, unsigned size) {
 }
 
 void Generator::set_constant(unsigned reg, u64 value) {
+  if (code32_) value = u32(value);
   Form form{.opcode = 0xb8};
   form.immediate = value;
   form.immediate_bytes = 4;
@@ -170,11 +177,13 @@ void Generator::start() {
   if (one_in(4)) s.cr0 |= x86::kCr0Am;
   s.cr4 = 0;
   if (p.user && one_in(4)) s.cr4 |= x86::kCr4Smep | x86::kCr4Smap;
+  if (code32_) start32();
   for (u64 n = random_.below(4); n > 1; --n) p.events.push_back({random_.below(one_in(2) ? 60 : 500), one_in(5)});
   std::sort(p.events.begin(), p.events.end(), [](const Event& a, const Event& b) { return a.position < b.position; });
 }
 
 void Generator::one() {
+  if (code32_ && one_in(7)) return only32();
   const u64 choice = random_.below(100);
   if (choice < 58) return integer();
   if (choice < 68) return vector();
@@ -195,9 +204,10 @@ Program Generator::make() {
   start();
   const u64 length = random_.below(4) ? 1 + random_.below(60) : 1 + random_.below(12);
   const unsigned pieces = unsigned(1 + random_.below(one_in(2) ? 1 : 4));
-  std::vector<unsigned> slots(30);
+  std::vector<unsigned> slots(code32_ ? 32 : 30);
   for (unsigned n = 0; n < slots.size(); ++n) slots[n] = n;
   for (unsigned n = 0; n < slots.size(); ++n) std::swap(slots[n], slots[n + random_.below(slots.size() - n)]);
+  if (code32_ && one_in(4)) std::swap(*std::ranges::find(slots, 31u), slots.back());  // the end of all
   const auto begin_piece = [&] {  // now and then across the border of two pages
     const unsigned slot = slots.back();
     slots.pop_back();

@@ -1,8 +1,8 @@
 // Random programs. Most of a program is ordinary code whose memory operands lie where they are interesting; registers
 // are followed as far as they hold constants, so that addresses can be aimed.
 //
-// One file for each family: generator_integer, generator_vector, generator_branch, generator_system; generator.cc has
-// the operands, the program's frame, and the choice.
+// One file for each family: generator_integer, generator_vector, generator_branch, generator_system, and generator_32
+// for what only 32-bit code has; generator.cc has the operands, the program's frame, and the choice.
 #pragma once
 
 #include "base/random.h"
@@ -11,11 +11,12 @@
 namespace pollux::test::translation {
 
 // The same seed and number give the same program.
-Program make_program(u64 seed, u64 number);
+// bits: 64, or 32 for compatibility mode, from where programs go to 64-bit code and back.
+Program make_program(u64 seed, u64 number, unsigned bits);
 
 class Generator {
  public:
-  explicit Generator(u64 seed) : random_(seed) {}
+  Generator(u64 seed, unsigned bits) : random_(seed), code32_(bits == 32) {}
   Program make();
 
  private:
@@ -38,7 +39,7 @@ class Generator {
   Memory memory(unsigned size, bool aligned);
   Memory aimed(u64 at);
   void set_constant(unsigned reg, u64 value);
-  unsigned any() { return unsigned(random_.below(16)); }
+  unsigned any() { return unsigned(random_.below(code32_ ? 8 : 16)); }
   unsigned destination();             // seldom rsp
   void forget(unsigned reg) { known_[reg & 15] = false; }
   u64 immediate(unsigned bytes);
@@ -74,7 +75,15 @@ class Generator {
   void modify_code();
   void change_pages();
 
+  // generator_32.cc
+  void start32();
+  static void fit32(Item& item);  // makes it one that 32-bit code has
+  void only32();
+  void segments();
+  void change_code_size();
+
   Random random_;
+  const bool code32_;
   Program program_;
   std::array<bool, 16> known_{};
   std::array<u64, 16> value_{};

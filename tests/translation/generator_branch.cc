@@ -5,6 +5,11 @@ namespace pollux::test::translation {
 using Shape = Item::Shape;
 using Refers = Item::Refers;
 
+namespace {
+// From a code page to where it appears below 4 GiB, in 32 bits.
+constexpr i32 kToTop = i32(u32(kTop - page_at(kTopCodePage)));
+}  // namespace
+
 void Generator::branch() {
   switch (random_.below(10)) {
     case 0: case 1: case 2: case 3: return forward();
@@ -23,6 +28,7 @@ void Generator::forward() {
   if (one_in(5)) item.form = Form{.opcode = u8(small ? 0xeb : 0xe9), .immediate_bytes = u8(small ? 1 : 4)};
   if (one_in(12)) item.form = Form{.opcode = u8(0xe0 + random_.below(4)), .immediate_bytes = 1};  // loop, jrcxz
   forward_.push_back({unsigned(program_.items.size()), small ? 3u : 8u});
+  if (code32_ && !small && one_in(8)) item.addend = kToTop;
   add(item);
 }
 
@@ -65,21 +71,22 @@ void Generator::call() {
 void Generator::indirect() {
   const unsigned reg = destination();
   forward_.push_back({unsigned(program_.items.size()), 10});
+  const i32 addend = code32_ && one_in(8) ? kToTop : 0;
   switch (random_.below(4)) {
     case 0:  // push label; ret
-      add({.shape = Shape::kPlain, .form = {.opcode = 0x68, .immediate_bytes = 4}, .refers = Refers::kImmediate});
+      add({.shape = Shape::kPlain, .form = {.opcode = 0x68, .immediate_bytes = 4}, .refers = Refers::kImmediate, .addend = addend});
       plain({.opcode = 0xc3});
       return;
     case 1:  // lea reg, [label]; jmp reg
       add({.shape = Shape::kMemory, .form = {.opcode = 0x8d, .wide = true}, .reg = reg, .memory = {.base = Memory::kRip},
-           .refers = Refers::kDisplacement});
+           .refers = Refers::kDisplacement, .addend = addend});
       forget(reg);
       on_register({.opcode = 0xff}, 4, reg);
       return;
     default: {
       const Memory m = aimed(kData + random_.below(32) * 8);
       add({.shape = Shape::kMemory, .form = {.opcode = 0xc7, .wide = true, .immediate_bytes = 4}, .reg = 0, .memory = m,
-           .refers = Refers::kImmediate});
+           .refers = Refers::kImmediate, .addend = addend});
       if (one_in(3)) integer();
       add({.shape = Shape::kMemory, .form = {.opcode = 0xff}, .reg = 4, .memory = m});
       return;

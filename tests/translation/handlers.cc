@@ -65,7 +65,12 @@ vector = 0
   movq 32(%rsp), %rax
   subq $0x400000, %rax
   cmpq $0x200000, %rax
+  jb 6f
+  movl $0xffbfc000, %ecx  # from code page 2 to kTop
+  subq %rcx, %rax
+  cmpq $0x4000, %rax
   jae 9f
+6:
   movl $1, %ecx
   cmpq $0x4000, %rax
   jae 4f

@@ -3,6 +3,8 @@
 //   linear                     physical             what
 //   0 - 0x1ffff                the same             the system's: tables, handlers, stacks; supervisor only
 //   kRegion + page * 4096      by page_use()      what random programs use
+//   kTop - 0xffffffff          code pages 2, 3    the end of what 32-bit code can address
+//   kFar + region and top      one page           where 32-bit code would be if it did not wrap; also below 2^64
 //
 // All of the region is mapped by one page table, kRegionTable, which the region itself also shows (kTablePage).
 #pragma once
@@ -17,9 +19,9 @@ inline constexpr u64 kMemoryBytes = 1 << 20;
 
 // Physical pages of the system.
 inline constexpr u64 kPml4 = 0x1000, kPdpt = 0x2000, kPd = 0x3000, kLowTable = 0x4000, kRegionTable = 0x5000,
-                     kDefaults = 0x6000, kGdt = 0x8000, kIdt = 0x8800, kTss = 0xa000, kCounters = 0xa800,
-                     kHandlers = 0xb000, kStacks = 0xc000, kStackTop = 0xd000, kNmiStackTop = 0xc400,
-                     kSyscallStackTop = 0xc800;
+                     kDefaults = 0x6000, kTopPd = 0x7000, kGdt = 0x8000, kIdt = 0x8800, kTopTable = 0x9000,
+                     kTss = 0xa000, kCounters = 0xa800, kHandlers = 0xb000, kStacks = 0xc000, kStackTop = 0xd000, kNmiStackTop = 0xc400,
+                     kSyscallStackTop = 0xc800, kFarPd = 0xe000, kFarTable = 0xf000;
 
 inline constexpr u64 kRegion = 0x40'0000, kRegionPages = 24;
 constexpr u64 page_at(unsigned page) { return kRegion + page * 4096u; }
@@ -35,6 +37,13 @@ inline constexpr unsigned kOtherCodePage = 21;                  // other content
 inline constexpr u64 kDevice = 0xf000'0000;
 
 inline constexpr u64 kCode = page_at(0), kData = page_at(kDataPage), kStack = page_at(kStackPage + 2) - 64;
+
+inline constexpr u64 kTop = 0xffff'e000, kFar = u64{1} << 32;
+inline constexpr unsigned kTopCodePage = 2;                     // that appears there, and the next one
+
+// Selectors of user programs.
+inline constexpr u16 kUserData = 0x1b, kUserCode64 = 0x23, kUserCode32 = 0x33, kUserReadOnly = 0x3b, kUserShort = 0x43,
+                     kUserBased = 0x4b, kUserDown = 0x53;
 
 inline constexpr u64 kPresent = 1, kWrite = 2, kUser = 4;
 

@@ -26,7 +26,13 @@ memory::CodeRegion code_region(u64 bytes) {
   return *code;
 }
 
-constexpr u16 kCode64 = 0xa09b, kDataSegment = 0xc093, kDpl3 = 0x60;
+// limit: in pages of 4 KiB.
+u64 short_descriptor(u16 attributes, u64 limit, u64 base) {
+  return (descriptor(attributes) & ~(u64(0xf) << 48 | 0xffff)) | (limit & 0xffff) | (limit >> 16) << 48 | base << 16;
+}
+
+constexpr u16 kCode64 = 0xa09b, kCode32 = 0xc09b, kDataSegment = 0xc093, kReadOnlySegment = 0xc091, kDownSegment = 0xc097,
+              kDpl3 = 0x60;
 
 }  // namespace
 
@@ -51,7 +57,16 @@ void Machine::build() {
   put(kPml4, kPdpt | kAll);
   put(kPdpt, kPd | kAll);
   put(kPd, kLowTable | kAll);
+  put(kPdpt + 8 * (kTop >> 30), kTopPd | kAll);
+  put(kTopPd + 8 * (kTop >> 21 & 511), kTopTable | kAll);
+  for (unsigned page = 0; page < 2; ++page) {
+    put(kTopTable + 8 * (510 + page), page_use(kTopCodePage + page).physical | kAll);
+  }
   put(kPd + 8 * (kRegion >> 21), kRegionTable | kAll);
+  put(kPml4 + 8 * 511, kPdpt | kAll);
+  for (const u64 n : {kFar >> 30, u64{511}}) put(kPdpt + 8 * n, kFarPd | kAll);
+  for (const u64 n : {kRegion >> 21, u64{511}}) put(kFarPd + 8 * n, kFarTable | kAll);
+  for (u64 page = 0; page < 512; ++page) put(kFarTable + 8 * page, page_use(kOtherCodePage).physical | kAll);
   for (u64 page = 0; page < 32; ++page) put(kLowTable + 8 * page, page << 12 | kPresent | kWrite);
   for (unsigned page = 0; page < kRegionPages; ++page) {
     const PageUse use = page_use(page);
@@ -62,6 +77,11 @@ void Machine::build() {
   put(kGdt + 0x10, descriptor(kDataSegment));
   put(kGdt + 0x18, descriptor(kDataSegment | kDpl3));
   put(kGdt + 0x20, descriptor(kCode64 | kDpl3));
+  put(kGdt + 0x30, descriptor(kCode32 | kDpl3));
+  put(kGdt + 0x38, descriptor(kReadOnlySegment | kDpl3));
+  put(kGdt + 0x40, short_descriptor(kDataSegment | kDpl3, (kData >> 12) + 1, 0));
+  put(kGdt + 0x48, short_descriptor(kDataSegment | kDpl3, 0xfffff, kData));
+  put(kGdt + 0x50, short_descriptor(kDownSegment | kDpl3, kData >> 12, 0));
   const auto gate = [&](unsigned vector) {
     const u64 handler = kHandlers + handler_offset(vector), ist = vector == 2 ? 2 : 1;
     put(kIdt + 16 * vector, (handler & 0xffff) | u64(0x08) << 16 | ist << 32 | u64(0xee00) << 32);
@@ -94,7 +114,7 @@ void Machine::build() {
   s.cr4 = x86::kCr4Pae | x86::kCr4Osfxsr | x86::kCr4Osxmmexcpt | x86::kCr4Osxsave | x86::kCr4Fsgsbase;
   s.efer = x86::kEferSce | x86::kEferLme | x86::kEferLma | x86::kEferNxe;
   s.xcr0 = 3;
-  s.gdtr = {kGdt, 0x3f, {}};
+  s.gdtr = {kGdt, 0x57, {}};
   s.idtr = {kIdt, (kEndVector + 1) * 16 - 1, {}};
   s.star = u64(0x10) << 48 | u64(0x08) << 32;
   s.lstar = kHandlers + syscall_offset();
@@ -136,6 +156,10 @@ void Machine::load(const Program& program, const Image& image) {
   s.segment[x86::kCs] = {u16(program.user ? 0x23 : 0x08), u16(kCode64 | dpl), 0xffff'ffff, 0};
   for (const auto name : {x86::kEs, x86::kSs, x86::kDs, x86::kFs, x86::kGs}) {
     s.segment[name] = {u16(program.user ? 0x1b : 0x10), u16(kDataSegment | dpl), 0xffff'ffff, 0};
+  }
+  if (program.bits == 32) {
+    s.segment[x86::kCs] = {kUserCode32, kCode32 | kDpl3, 0xffff'ffff, 0};
+    for (const auto name : {x86::kEs, x86::kDs, x86::kFs, x86::kGs}) s.segment[name] = p.segment[name];
   }
   s.segment[x86::kFs].base = p.segment[x86::kFs].base;
   s.segment[x86::kGs].base = p.segment[x86::kGs].base;

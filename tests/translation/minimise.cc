@@ -42,7 +42,7 @@ Program minimise(Program program, const std::function<bool(const Program&)>& fai
   attempt(program, fails, [](Program& p) { p.state.mxcsr = 0x1f80; });
   attempt(program, fails, [](Program& p) { p.state.cr4 = 0; });
   attempt(program, fails, [](Program& p) { p.state.cr0 = 0; });
-  attempt(program, fails, [](Program& p) { p.user = false; });
+  if (program.bits == 64) attempt(program, fails, [](Program& p) { p.user = false; });
   return program;
 }
 

@@ -68,6 +68,7 @@ void lay_out(const Program& program, Image& image) {
 
 std::string listing(const Program& program) {
   const std::vector<u64> at = addresses(program);
+  const auto mode = program.bits == 32 ? ZYDIS_MACHINE_MODE_LONG_COMPAT_32 : ZYDIS_MACHINE_MODE_LONG_64;
   std::string text;
   for (std::size_t n = 0; n < program.items.size(); ++n) {
     if (program.items[n].left_out) continue;
@@ -80,8 +81,7 @@ std::string listing(const Program& program) {
     }
     std::string meaning = "?";
     ZydisDisassembledInstruction z;
-    if (!bytes.empty() &&
-        ZYAN_SUCCESS(ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LONG_64, at[n], bytes.data(), bytes.size(), &z))) {
+    if (!bytes.empty() && ZYAN_SUCCESS(ZydisDisassembleIntel(mode, at[n], bytes.data(), bytes.size(), &z))) {
       meaning = z.text;
     }
     char line[200];

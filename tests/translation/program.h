@@ -38,6 +38,7 @@ struct Program {
   std::vector<Item> items;
   x86::State state;      // before; segments and tables are the machine's
   bool user = false;     // privilege level 3
+  unsigned bits = 64;    // 32: compatibility mode, of a user; ES, DS, FS and GS are the program's
   std::vector<Event> events;
   u64 slices = 0;        // seed
 };

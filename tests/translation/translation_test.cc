@@ -16,6 +16,7 @@ struct Options {
   u64 cases = 20000;
   u64 seed = 1;
   u64 from = 0;
+  unsigned bits = 64;
   u64 failures = 5;   // after which it ends
   bool one = false;
   bool show = false;
@@ -25,17 +26,17 @@ struct Options {
 bool sliced(const Options& options, u64 number) { return options.one || number % 4 == 0; }
 
 void report(const Options& options, u64 number, const std::string& text) {
-  const Program program = make_program(options.seed, number);
+  const Program program = make_program(options.seed, number, options.bits);
   std::printf("case %lu: %s\n%s", number, text.c_str(), listing(program).c_str());
   const auto fails = [](const Program& p) { return !Check().run(p, true).empty(); };
   if (fails(program)) {
     const Program least = minimise(program, fails);
     std::printf("\nthe least that still fails (%s):\n%s%s", least.user ? "user" : "supervisor", listing(least).c_str(),
                 Check().shortest(least).c_str());
-    std::printf("\n  again: ./dev blocks --seed %lu --case %lu\n\n", options.seed, number);
+    std::printf("\n  again: ./dev blocks --bits %u --seed %lu --case %lu\n\n", options.bits, options.seed, number);
   } else {
-    std::printf("\n  alone it passes; with those before it: ./dev blocks --seed %lu --from %lu --cases 2000\n\n", options.seed,
-                number > 1999 ? number - 1999 : 0);
+    std::printf("\n  alone it passes; with those before it: ./dev blocks --bits %u --seed %lu --from %lu --cases 2000\n\n",
+                options.bits, options.seed, number > 1999 ? number - 1999 : 0);
   }
 }
 
@@ -44,7 +45,7 @@ int run(const Options& options) {
   u64 failed = 0, done = 0;
   const auto begin = std::chrono::steady_clock::now();
   for (u64 number = options.from; number < options.from + options.cases && failed < options.failures; ++number, ++done) {
-    const Program program = make_program(options.seed, number);
+    const Program program = make_program(options.seed, number, options.bits);
     if (options.show) std::printf("case %lu\n%s", number, listing(program).c_str());
     const std::string text = check.run(program, sliced(options, number));
     if (text.empty()) continue;
@@ -77,6 +78,7 @@ bool parse(int count, char** words, Options& options) {
     if (word == "--cases") options.cases = value;
     else if (word == "--seed") options.seed = value;
     else if (word == "--from") options.from = value;
+    else if (word == "--bits" && (value == 32 || value == 64)) options.bits = unsigned(value);
     else if (word == "--failures") options.failures = value;
     else if (word == "--case") options.from = value, options.cases = 1, options.one = true;
     else return false;
@@ -91,7 +93,7 @@ int main(int count, char** words) {
   using namespace pollux::test::translation;
   Options options;
   if (!parse(count, words, options)) {
-    std::fprintf(stderr, "usage: translation_test [--cases N] [--seed S] [--from N] [--case N] [--failures N] [--show]\n");
+    std::fprintf(stderr, "usage: translation_test [--bits 64|32] [--cases N] [--seed S] [--from N] [--case N] [--failures N] [--show]\n");
     return 2;
   }
   std::printf("seed %lu\n", options.seed);
