@@ -1,7 +1,7 @@
-// The translator: the fast engine behind cpu::Cpu. It runs 64-bit code as host code made from it, and lends everything
-// else to an interpreter that it contains: other modes, system instructions, faults, interrupts, device memory, and the
-// last instructions before an exact position. Both work on one state, one MMU and one set of TLB tables, so going from
-// one to the other is a matter of loading registers.
+// The translator: the fast engine behind cpu::Cpu. It runs 64-bit code, and 32-bit user code with flat segments
+// (flat32.h), as host code made from it, and lends everything else to an interpreter that it contains: other modes,
+// system instructions, faults, interrupts, device memory, and the last instructions before an exact position. Both work
+// on one state, one MMU and one set of TLB tables, so going from one to the other is a matter of loading registers.
 //
 // How it runs: run() looks up the translation at rip (jump entries, then physical address and mode) or makes one, and
 // enters it. Translated code goes on from trace to trace by itself. Where it cannot, it calls serve() with a record
