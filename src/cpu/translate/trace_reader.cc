@@ -40,12 +40,15 @@ decode::CodeSize code_size(u32 mode) { return decode::CodeSize(mode & interpret:
 unsigned word_of(u32 mode) { return code_size(mode) == decode::CodeSize::k64 ? 8 : 4; }
 
 // The displacement from the page's start must fit an instruction.
+bool is_reachable(i64 displacement) {
+  constexpr i64 kReach = (i64{1} << 31) - 8192;
+  return displacement < kReach && displacement > -kReach;
+}
 bool reachable_memory(const Decoded& d) {
   if (!d.has_memory) return true;
   if (!d.encoding.has_modrm) return false;  // MOV with a 64-bit offset
-  constexpr i64 kReach = (i64{1} << 31) - 8192;
   if (d.base == decode::kRipRegister && d.address_size != 8) return false;
-  return d.displacement < kReach && d.displacement > -kReach;
+  return is_reachable(d.displacement);
 }
 
 Action vector_action(const Decoded& d, const interpret::Binding& row, u32 mode) {
@@ -212,6 +215,7 @@ Action integer_action(const Decoded& d, bool supervisor, unsigned word) {
 Action branch_action(const Decoded& d, unsigned word) {
   if (d.far || d.operand_size != word) return Action::kInterpret;
   const bool direct = d.operands[0].kind == OperandKind::kRelative;
+  if (direct && !is_reachable(i64(d.immediate))) return Action::kInterpret;
   switch (d.mnemonic) {
     case ZYDIS_MNEMONIC_JMP: return direct ? Action::kJump : Action::kJumpIndirect;
     case ZYDIS_MNEMONIC_CALL: return direct ? Action::kCall : Action::kCallIndirect;
