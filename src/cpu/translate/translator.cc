@@ -115,8 +115,9 @@ const u8* Translator::next_code() {
     if (at >= until_) return reason_ = interpreter_.advance(until_, Advance::kAll), nullptr;
     if (ends_early()) return reason_ = StopReason::kEarly, nullptr;
     const bool to_the_end = until_ - at <= kMargin;
-    Advance how = to_the_end ? Advance::kAll : Advance::kOneInstruction;
-    if (!to_the_end && !interpreter_.wants_turn() && may_translate()) {
+    const bool may = may_translate();
+    Advance how = to_the_end ? Advance::kAll : may ? Advance::kOneInstruction : Advance::kOneBlock;
+    if (!to_the_end && may && !interpreter_.wants_turn()) {
       const Translation* next = find(interpreter_.s().rip, how);
       if (next && next->steps) return begin(*next);
     }
