@@ -7,6 +7,7 @@ bool fits8(i32 value) { return value == i8(value); }
 }  // namespace
 
 void Assembler::prefixes(const Opcode& o, unsigned reg, unsigned index, unsigned rm) {
+  ++mentions_[reg & 15], ++mentions_[index & 15], ++mentions_[rm & 15];
   if (o.prefix66) byte(0x66);
   if (o.repeat) byte(o.repeat);
   const unsigned rex = (o.wide ? 8 : 0) | (reg >> 3 & 1) << 2 | (index >> 3 & 1) << 1 | (rm >> 3 & 1);

@@ -4,6 +4,7 @@
 // Source: SDM vol. 2, chapter 2.
 #pragma once
 
+#include <array>
 #include <cstring>
 
 #include "base/check.h"
@@ -39,6 +40,8 @@ class Assembler {
   Assembler(u8* at, u8* end) : at_(at), end_(end) {}
 
   u8* at() const { return at_; }
+  // How many instructions have named the register so far, or are calls: as long as this stays the same, it does.
+  u32 mentions(Reg r) const { return mentions_[r]; }
   u64 room() const { return u64(end_ - at_); }
 
   // reg and rm: register numbers, or reg an opcode extension. An immediate follows by immediate().
@@ -72,7 +75,10 @@ class Assembler {
   // Jumps: return the place of their 32-bit displacement, for link().
   u8* jump() { return byte(0xe9), displacement(); }
   u8* jump_if(Condition c) { return byte(0x0f), byte(u8(0x80 | c)), displacement(); }
-  u8* call() { return byte(0xe8), displacement(); }
+  u8* call() {
+    for (u32& n : mentions_) ++n;
+    return byte(0xe8), displacement();
+  }
   void call(const u8* target) { link(call(), target); }
   void jump(const u8* target) { link(jump(), target); }
   void jump_if(Condition c, const u8* target) { link(jump_if(c), target); }
@@ -98,6 +104,7 @@ class Assembler {
 
   u8* at_ = nullptr;
   u8* end_ = nullptr;
+  std::array<u32, 16> mentions_{};
 };
 
 }  // namespace pollux::cpu::translate

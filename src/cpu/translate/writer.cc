@@ -9,6 +9,7 @@ void Writer::write(const Trace& trace, bool compact, std::optional<u16> heat, Tr
   code32_ = interpreter_.code_size() == decode::CodeSize::k32;
   repair_ = Repair::kNone;
   flag_step_ = -1;
+  drop_held(u16(~0u));
   early_exits_.clear();
   edges_.clear();
   a_ = hot_ = &cache_.hot();
@@ -110,6 +111,10 @@ void Writer::write_step(unsigned index) {
     case Action::kSystemReturn: write_transfer(thunks_.system_return); break;
     case Action::kChangeAc: write_change_ac(); break;
   }
+  // Others may jump over a part of themselves.
+  const Action action = step().action;
+  const bool straight = action == Action::kSame || action == Action::kNothing || action == Action::kFollowed;
+  if (!straight) drop_held(action == Action::kLea ? step().d.gprs_written : u16(~0u));
 }
 
 void Writer::write_stubs() {
@@ -168,6 +173,26 @@ CallerWord Writer::caller_word(bool group) const {
           .offset = step().offset,
           .flags_from = flags_from() & CallerWord::kFlagsMask,
           .group = group};
+}
+
+Reg Writer::holder(unsigned number) const {
+  for (const Held& h : held_) {
+    if (h.number == number && h.in == a_ && h.mentions == a_->mentions(h.scratch)) return h.scratch;
+  }
+  return kInMemory;
+}
+
+void Writer::holds(Reg scratch, unsigned number) {
+  drop_held(u16(1u << number));
+  for (Held& h : held_) {
+    if (h.scratch == scratch) h = {scratch, u8(number), a_, a_->mentions(scratch)};
+  }
+}
+
+void Writer::drop_held(u16 numbers) {
+  for (Held& h : held_) {
+    if (h.number != kInMemory && numbers >> h.number & 1) h.number = kInMemory;
+  }
 }
 
 void Writer::load_guest(Reg to, unsigned number) {

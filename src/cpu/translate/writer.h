@@ -8,7 +8,7 @@
 //     what they follow from changes.
 //  3. A trace counts all its instructions once, at its beginning or before the first instruction that overwrites the
 //     flags; an early exit gives back what was not executed.
-//  4. kAddressReg and kScratch hold nothing from one instruction to the next.
+//  4. kAddressReg and kScratch hold nothing from one instruction to the next but what holder() says.
 // One file for each family: writer_flags, writer_memory, writer_same (instructions that stay the same),
 // writer_shift, writer_state, writer_special, writer_stack, writer_branch, writer_call, writer_far.
 #pragma once
@@ -89,6 +89,10 @@ class Writer {
   void load_word(Reg to, const Address& from) { a_->op({.code = 0x8b, .wide = !code32_}, to, from); }
   void store_word(const Address& to, Reg from) { a_->op({.code = 0x89, .wide = !code32_}, from, to); }
   void lea_word(Reg to, const Address& from) { a_->op({.code = 0x8d, .wide = !code32_}, to, from); }
+  // The scratch register that holds an in-memory guest register since an earlier step; kInMemory: none does.
+  Reg holder(unsigned number) const;
+  void holds(Reg scratch, unsigned number);  // from now on
+  void drop_held(u16 numbers);               // bits
   void load_guest(Reg to, unsigned number);  // whole
   void store_guest(unsigned number, Reg from);
 
@@ -226,6 +230,13 @@ class Writer {
   bool repeating_ = false;  // the step before the trace stops, which needs its flags
   int flag_step_ = -1;      // that made the flags, when where_ is kHost
   Address operand_{kAddressReg};
+  struct Held {
+    Reg scratch;
+    u8 number = kInMemory;
+    const Assembler* in = nullptr;
+    u32 mentions = 0;
+  };
+  std::array<Held, 2> held_{Held{kScratch}, Held{kAddressReg}};
   std::vector<EarlyExit> early_exits_;
   std::vector<Edge> edges_;
 };

@@ -95,7 +95,7 @@ bool Writer::write_with_cell(Opcode o, const decode::Decoded& d) {
       other = &operand;
     }
   }
-  if (!cell || !takes_cell(d, *cell)) return false;
+  if (!cell || !takes_cell(d, *cell) || holder(cell->number) != kInMemory) return false;
   if (cell->place == Place::kReg) {
     const bool test = d.encoding.map == 0 && (d.opcode & 0xfe) == 0x84;
     if (!other || other->place != Place::kRm || !(test || has_two_orders(d))) return false;
@@ -110,6 +110,7 @@ bool Writer::write_with_cell(Opcode o, const decode::Decoded& d) {
   }
   a_->op(o, reg, guest(cell->number));
   a_->immediate(d.immediate, d.encoding.immediate_bytes);
+  if (cell->written) drop_held(u16(1u << cell->number));
   return true;
 }
 
@@ -140,9 +141,11 @@ void Writer::same_instruction(Opcode o, const decode::Decoded& d) {
           }
           if (host == kInMemory) {
             POLLUX_CHECK(used < (d.has_memory ? 1u : 2u), "scratch registers suffice");
+            const Reg held = holder(operand.number);
+            if (used == 0 && held == free[1] && !d.has_memory) std::swap(free[0], free[1]);
             borrowed[used] = &operand;
             host = free[used++];
-            if (!only_writes(d, operand)) a_->load(Reg(host), guest(operand.number));
+            if (host != held && !only_writes(d, operand)) load_guest(Reg(host), operand.number);
           }
         }
         if (operand.bits == 8 && host >= 4 && host < 8) o.byte_register = true;
@@ -178,6 +181,7 @@ void Writer::same_instruction(Opcode o, const decode::Decoded& d) {
     }
     if (written) a_->store(guest(borrowed[n]->number), free[n]);
   }
+  for (unsigned n = 0; n < used; ++n) holds(free[n], borrowed[n]->number);
 }
 
 }  // namespace pollux::cpu::translate
