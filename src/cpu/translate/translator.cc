@@ -204,18 +204,16 @@ u32 Translator::epoch(u64 context) {
   const u32 view = u32((context & kViewInContext) >> kViewShiftInContext);
   std::array<Epoch, 64>& half = epochs_[context >> kUpperShiftInContext & 1];
   Epoch& known = half[(space ^ space >> 13) % half.size()];
-  if (known.context != space) {
-    known = {space, last_epoch_ += kStep + 1};
-  }
+  if (known.context != space) known = {space, last_epoch_ += kStep + 1};
   return known.number | view;
 }
 
 void Translator::look_after_transfers() {
   const x86::State& s = interpreter_.s();
-  const bool both = s.efer & x86::kEferSce;
-  frame_.system_return.written = both;
-  // To the upper half, and its flags are not looked at.
-  frame_.system_call.written = both && s.lstar >> 63 && (s.sfmask & x86::kAc);
+  const bool enabled = s.efer & x86::kEferSce;
+  frame_.system_return.written = enabled;
+  // It leads to the upper half, and to the supervisor's view without AC.
+  frame_.system_call.written = enabled && s.lstar >> 63 && (s.sfmask & x86::kAc);
   const u64 version = interpreter_.mmu().fetch_version();
   if (version == transfers_version_) return;
   look_after_jumps();
@@ -376,7 +374,7 @@ void Translator::visit(Visitor& v) {
     cache_.flush();
     frame_.jumps.fill({});
     epochs_ = {};
-    }
+  }
 }
 
 }  // namespace pollux::cpu::translate

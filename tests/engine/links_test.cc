@@ -1,0 +1,128 @@
+// What leads from code to code must not outlive what it was made for: loops that go to another page, whose code or whose
+// mapping changes in the middle, and programs that go to the kernel and back.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "engines.h"
+
+namespace pollux::test::engine {
+namespace {
+
+using cpu::StopReason;
+
+class Links : public testing::TestWithParam<const char*> {};
+
+constexpr u8 kHlt = 0xf4;
+
+// At from: call to; cmp ecx, 50; jne over; change; over: dec ecx; jnz back; hlt. ecx is 100 at the beginning.
+std::vector<u8> loop(u32 from, u32 to, const std::vector<u8>& change) {
+  const u32 distance = to - (from + 5);
+  std::vector<u8> code = {0xe8};
+  for (unsigned n = 0; n < 32; n += 8) code.push_back(u8(distance >> n));
+  for (const u8 byte : {u8(0x83), u8(0xf9), u8(50), u8(0x75), u8(change.size())}) code.push_back(byte);
+  for (const u8 byte : change) code.push_back(byte);
+  const u8 back = u8(-i64(code.size() + 4));
+  for (const u8 byte : {u8(0xff), u8(0xc9), u8(0x75), back, kHlt}) code.push_back(byte);
+  return code;
+}
+
+const std::vector<u8> kIncRax = {0x48, 0xff, 0xc0, 0xc3}, kIncRbx = {0x48, 0xff, 0xc3, 0xc3};  // and ret
+
+// 51 calls before the change, 49 behind it.
+void expect_both(Machine& m) {
+  ASSERT_EQ(m.run(10'000), StopReason::kHalted);
+  EXPECT_EQ(m.state().gpr[x86::kRax], 51u);
+  EXPECT_EQ(m.state().gpr[x86::kRbx], 49u);
+}
+
+TEST_P(Links, CodeInAnotherPageIsWrittenToInTheMiddle) {
+  Machine m(GetParam());
+  m.long_mode();
+  m.state().gpr[x86::kRcx] = 100;
+  m.bytes(0x5000, kIncRax);
+  m.code(loop(0x1000, 0x5000, {0xc6, 0x04, 0x25, 0x02, 0x50, 0, 0, 0xc3}));  // mov byte [0x5002], 0xc3: rbx
+  expect_both(m);
+}
+
+TEST_P(Links, AnotherPageIsMappedInTheMiddle) {
+  Machine m(GetParam());
+  m.long_mode();
+  m.put<u64>(0x11008, 0x13000 | 7);
+  m.put<u64>(0x13000, 0x14000 | 7);
+  m.put<u64>(0x14000, 0x20000 | 3);
+  m.state().gpr[x86::kRcx] = 100;
+  m.bytes(0x20000, kIncRax);
+  m.bytes(0x21000, kIncRbx);
+  m.code(loop(0x1000, 0x4000'0000, {0xc7, 0x04, 0x25, 0, 0x40, 1, 0, 3, 0x10, 2, 0}));  // mov dword [0x14000], 0x21003
+  expect_both(m);
+}
+
+TEST_P(Links, AnotherAddressSpaceIsEnteredInTheMiddle) {
+  Machine m(GetParam());
+  m.long_mode();
+  m.put<u64>(0x11008, 0x13000 | 7);
+  m.put<u64>(0x13000, 0x14000 | 7);
+  m.put<u64>(0x14000, 0x20000 | 3);
+  // The other one differs in that page only.
+  m.put<u64>(0x30000, 0x31000 | 7);
+  m.put<u64>(0x31000, 0x12000 | 7);
+  m.put<u64>(0x31008, 0x33000 | 7);
+  m.put<u64>(0x33000, 0x34000 | 7);
+  m.put<u64>(0x34000, 0x21000 | 3);
+  m.state().gpr[x86::kRcx] = 100;
+  m.bytes(0x20000, kIncRax);
+  m.bytes(0x21000, kIncRbx);
+  m.code(loop(0x1000, 0x4000'0000, {0xbf, 0, 0, 3, 0, 0x0f, 0x22, 0xdf}));  // mov edi, 0x30000; mov cr3, rdi
+  expect_both(m);
+}
+
+constexpr u64 kUpper = 0xffff'ff80'0000'0000;  // where low memory is seen, too
+
+// next: stc; syscall; jmp next. The kernel: inc rax; cmp eax, 1000; je over; sysretq; over: hlt
+void load_calls(Machine& m) {
+  m.long_mode(3);
+  m.put<u64>(0x10ff8, 0x11000 | 7);
+  x86::State& s = m.state();
+  s.star = u64{0x0013'0008} << 32;
+  s.lstar = kUpper + 0x2000;
+  s.sfmask = x86::kAc | x86::kTf | x86::kIf;
+  s.rflags |= x86::kIf;
+  m.bytes(0x2000, {0x48, 0xff, 0xc0, 0x3d, 0xe8, 3, 0, 0, 0x74, 3, 0x48, 0x0f, 0x07, kHlt});
+  m.code({0xf9, 0x0f, 0x05, 0xeb, 0xfb});
+}
+
+TEST_P(Links, ManySystemCallsEndAsInTheInterpreter) {
+  Machine reference("interpret"), m(GetParam());
+  load_calls(reference);
+  load_calls(m);
+  ASSERT_EQ(reference.run(100'000), StopReason::kHalted);
+  ASSERT_EQ(m.run(100'000), StopReason::kHalted);
+  EXPECT_EQ(m.cpu->position(), reference.cpu->position());
+  const x86::State &is = m.state(), &was = reference.state();
+  EXPECT_EQ(is.gpr, was.gpr);
+  EXPECT_EQ(is.rip, kUpper + 0x200e);
+  EXPECT_EQ(is.rflags, was.rflags);
+  EXPECT_EQ(is.gpr[x86::kR11] & (x86::kCf | x86::kIf), x86::kCf | x86::kIf);
+  EXPECT_EQ(is.gpr[x86::kRcx], 0x1003u);
+  for (const unsigned name : {x86::kCs, x86::kSs}) {
+    EXPECT_EQ(is.segment[name].selector, was.segment[name].selector);
+    EXPECT_EQ(is.segment[name].attributes, was.segment[name].attributes);
+  }
+}
+
+TEST(Links, SystemCallsAreTranslated) {
+  Machine m("translate");
+  load_calls(m);
+  ASSERT_EQ(m.run(100'000), StopReason::kHalted);
+  std::map<std::string, u64> counted;
+  for (const auto& [name, value] : m.cpu->counters()) counted[name] = value;
+  EXPECT_LT(counted["engine.lent_instructions"], 50u);
+  EXPECT_GT(counted["engine.translated_instructions"], 5000u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, Links, testing::Values("interpret", "translate", "check"),
+                         [](const auto& each) { return std::string(each.param); });
+
+}  // namespace
+}  // namespace pollux::test::engine
