@@ -45,34 +45,33 @@ TEST_P(Links, CodeInAnotherPageIsWrittenToInTheMiddle) {
   expect_both(m);
 }
 
-TEST_P(Links, AnotherPageIsMappedInTheMiddle) {
-  Machine m(GetParam());
+// At 1 GiB, through a table at 0x14000: the page at 0x20000, which adds to rax. The one at 0x21000 adds to rbx.
+void load_pages(Machine& m) {
   m.long_mode();
   m.put<u64>(0x11008, 0x13000 | 7);
   m.put<u64>(0x13000, 0x14000 | 7);
   m.put<u64>(0x14000, 0x20000 | 3);
-  m.state().gpr[x86::kRcx] = 100;
   m.bytes(0x20000, kIncRax);
   m.bytes(0x21000, kIncRbx);
+  m.state().gpr[x86::kRcx] = 100;
+}
+
+TEST_P(Links, AnotherPageIsMappedInTheMiddle) {
+  Machine m(GetParam());
+  load_pages(m);
   m.code(loop(0x1000, 0x4000'0000, {0xc7, 0x04, 0x25, 0, 0x40, 1, 0, 3, 0x10, 2, 0}));  // mov dword [0x14000], 0x21003
   expect_both(m);
 }
 
 TEST_P(Links, AnotherAddressSpaceIsEnteredInTheMiddle) {
   Machine m(GetParam());
-  m.long_mode();
-  m.put<u64>(0x11008, 0x13000 | 7);
-  m.put<u64>(0x13000, 0x14000 | 7);
-  m.put<u64>(0x14000, 0x20000 | 3);
+  load_pages(m);
   // The other one differs in that page only.
   m.put<u64>(0x30000, 0x31000 | 7);
   m.put<u64>(0x31000, 0x12000 | 7);
   m.put<u64>(0x31008, 0x33000 | 7);
   m.put<u64>(0x33000, 0x34000 | 7);
   m.put<u64>(0x34000, 0x21000 | 3);
-  m.state().gpr[x86::kRcx] = 100;
-  m.bytes(0x20000, kIncRax);
-  m.bytes(0x21000, kIncRbx);
   m.code(loop(0x1000, 0x4000'0000, {0xbf, 0, 0, 3, 0, 0x0f, 0x22, 0xdf}));  // mov edi, 0x30000; mov cr3, rdi
   expect_both(m);
 }

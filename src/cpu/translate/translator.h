@@ -93,12 +93,6 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   i64 new_budget() const { return std::max<i64>(0, i64(horizon_ - position().value) - i64(kMargin)); }
   bool may_translate() const;
   u32 mode() const;
-  u64 context(u64 rip) const { return context(rip >> 63, interpreter_.view(), interpreter_.flat_bits()); }
-  u64 context(bool upper, mmu::View view, u32 flat_bits) const;
-  // Forgets the jump entries when their contexts could repeat, or say too little.
-  void look_after_jumps();
-  u32 epoch(u64 context);
-  void look_after_transfers();
   // nullptr: executing at rip faults, or is for the interpreter; how then says how far.
   Translation* find(u64 rip, interpret::Advance& how);
   Translation* find_or_make(u64 rip, interpret::Advance& how);  // beside the jump entries
@@ -112,6 +106,15 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   Translation& translate(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts);
   Translation& write(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts);
   void make_room();
+
+  // translator_contexts.cc
+  u64 context(u64 rip) const { return context(rip >> 63, interpreter_.view(), interpreter_.flat_bits()); }
+  u64 context(bool upper, mmu::View view, u32 flat_bits) const;
+  // Forgets the jump entries when their contexts could repeat, or say too little.
+  void look_after_jumps();
+  u32 epoch(u64 context);
+  // Makes the frame's transfers those of the MMU's state.
+  void look_after_transfers();
   void remember_jump(u64 rip, u64 context, Translation& to);
   void forget_jumps(std::span<Translation* const> to);
 

@@ -1,0 +1,94 @@
+// What jump entries, links between pages and transfers rely on: what linear addresses mean, as a context, and the number
+// that stands for one.
+#include "cpu/interpret/mode.h"
+#include "cpu/translate/translator.h"
+
+namespace pollux::cpu::translate {
+
+namespace {
+
+constexpr u64 kContextChanges = (u64{1} << 45) - 1;  // that contexts tell apart
+
+}  // namespace
+
+// Of jumps to the half of the linear addresses that rip is in. What it leaves out is looked after below.
+u64 Translator::context(bool upper, mmu::View view, u32 flat_bits) const {
+  const mmu::Mmu& mmu = interpreter_.mmu();
+  return mmu.fetch_space(upper) | (mmu.fetch_changes(upper) & kContextChanges) << 13 |
+         u64(view) << kViewShiftInContext | u64(upper) << kUpperShiftInContext |
+         u64(flat_bits / interpret::kFlat) << kFlatShiftInContext;
+}
+
+void Translator::look_after_jumps() {
+  const mmu::Mmu& mmu = interpreter_.mmu();
+  const u64 rounds = mmu.fetch_changes(false) / (kContextChanges + 1) + mmu.fetch_changes(true) / (kContextChanges + 1);
+  // The code's size is in the contexts: 32-bit programs and their kernel take turns often.
+  const u64 epoch = (interpreter_.mode_bits() & ~u32{interpret::kCodeSizeMask}) | rounds << 8;
+  constexpr u32 kLastEpoch = ~u32{0} - 1024;
+  const bool renew = last_epoch_ > kLastEpoch;
+  if (epoch == jump_epoch_ && !renew) return;
+  jump_epoch_ = epoch;
+  transfers_version_ = ~u64{0};
+  frame_.jumps.fill({});
+  epochs_ = {};
+  if (!renew) return;
+  cache_.cut_far_links();
+  last_epoch_ = 0;
+  frame_.epoch = this->epoch(frame_.context);
+}
+
+// A number that no other context has or had.
+u32 Translator::epoch(u64 context) {
+  constexpr u32 kStep = kViewInContext >> kViewShiftInContext;  // the view is below
+  const u64 space = context & ~kViewInContext;
+  const u32 view = u32((context & kViewInContext) >> kViewShiftInContext);
+  std::array<Epoch, 64>& half = epochs_[context >> kUpperShiftInContext & 1];
+  Epoch& known = half[(space ^ space >> 13) % half.size()];
+  if (known.context != space) known = {space, last_epoch_ += kStep + 1};
+  return known.number | view;
+}
+
+void Translator::look_after_transfers() {
+  const x86::State& s = interpreter_.s();
+  const bool enabled = s.efer & x86::kEferSce;
+  frame_.system_return.written = enabled;
+  // It leads to the upper half, and to the supervisor's view without AC.
+  frame_.system_call.written = enabled && s.lstar >> 63 && (s.sfmask & x86::kAc);
+  const u64 version = interpreter_.mmu().fetch_version();
+  if (version == transfers_version_) return;
+  look_after_jumps();
+  transfers_version_ = version;
+  const auto set = [&](Transfer& transfer, bool upper, mmu::View view) {
+    transfer.context = context(upper, view, 0);
+    transfer.epoch = epoch(transfer.context);
+  };
+  set(frame_.system_call, true, mmu::View::kSupervisor);
+  set(frame_.system_return, false, mmu::View::kUser);
+}
+
+void Translator::remember_jump(u64 rip, u64 here, Translation& to) {
+  const unsigned index = jump_index(rip);
+  frame_.jumps[index] = {rip, here, to.memory_entry, &to};
+  for (unsigned n = 0; n < to.jump_count && n < to.jumps.size(); ++n) {
+    if (to.jumps[n] == index) return;
+  }
+  if (to.jump_count < to.jumps.size()) to.jumps[to.jump_count] = u16(index);
+  if (to.jump_count <= to.jumps.size()) ++to.jump_count;
+}
+
+void Translator::forget_jumps(std::span<Translation* const> to) {
+  bool any = false;
+  for (const Translation* t : to) {
+    any |= t->jump_count > t->jumps.size();
+    for (unsigned n = 0; n < t->jump_count && n < t->jumps.size(); ++n) {
+      JumpEntry& jump = frame_.jumps[t->jumps[n]];
+      if (jump.translation == t) jump = {};
+    }
+  }
+  if (!any) return;
+  for (JumpEntry& jump : frame_.jumps) {
+    if (jump.translation && jump.translation->dropped) jump = {};
+  }
+}
+
+}  // namespace pollux::cpu::translate
