@@ -76,6 +76,18 @@ TEST_P(Links, AnotherAddressSpaceIsEnteredInTheMiddle) {
   expect_both(m);
 }
 
+// The address that RET takes from the stack is a page-table entry, of the page that it leads to; executing there sets its
+// accessed bit. mov byte [0x200087], hlt; mov byte [0x2000a7], hlt; mov qword [0x12008], 0x200087; mov esp, 0x12008; ret
+TEST_P(Links, AReturnAddressIsReadBeforeItsAccessedBitIsSet) {
+  Machine m(GetParam());
+  m.long_mode();
+  m.code({0xc6, 0x04, 0x25, 0x87, 0, 0x20, 0, kHlt, 0xc6, 0x04, 0x25, 0xa7, 0, 0x20, 0, kHlt, 0x48, 0xc7, 0x04, 0x25,
+          0x08, 0x20, 1, 0, 0x87, 0, 0x20, 0, 0xbc, 0x08, 0x20, 1, 0, 0xc3});
+  ASSERT_EQ(m.run(1000), StopReason::kHalted);
+  EXPECT_EQ(m.state().rip, 0x200088u);
+  EXPECT_EQ(m.get<u64>(0x12008), 0x2000a7u);
+}
+
 constexpr u64 kUpper = 0xffff'ff80'0000'0000;  // where low memory is seen, too
 
 // next: stc; syscall; jmp next. The kernel: inc rax; cmp eax, 1000; je over; sysretq; over: hlt

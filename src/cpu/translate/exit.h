@@ -26,9 +26,9 @@ inline constexpr u16 access_detail(unsigned size, bool write, bool aligned, bool
   return u16(size | (write ? kWriteAccess : 0) | (aligned ? kAlignedAccess : 0) | (group ? kGroupAccess : 0) |
              view << kViewShift);
 }
-// kMissed: the linear address agreed, the context did not; the jump is a call, whose push may yet fault.
-// It is of a link to another page, which says FarWords.
-inline constexpr u16 kOtherContext = 1, kBeforePush = 2, kFromLink = 4;
+// kMissed: the linear address agreed, the context did not. kMissed and kFar: it is of a link to another page, which says
+// FarWords.
+inline constexpr u16 kOtherContext = 1, kFromLink = 2;
 // kLent: the trace goes on behind the instruction.
 inline constexpr u16 kGoesOn = 1;
 // kLink: the jump leaves the guest's flags in the host's; with flags_from: the registers that they follow from, as they

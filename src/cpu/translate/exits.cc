@@ -172,18 +172,21 @@ Filled Translator::fill_table(u64 linear, u16 access) {
 const u8* Translator::missed(const Exit& exit, const u8* record) {
   const u64 linear =
       exit.detail & kOtherContext ? frame_.jumps[frame_.scratch / sizeof(JumpEntry)].linear : frame_.address;
-  if (find_target(linear, exit.detail & kBeforePush)) return record + exit.to;
+  if (find_target(linear)) return record + exit.to;
   settle(exit);
   return interpret_one();
 }
 
-Translation* Translator::find_target(u64 linear, bool before_push) {
+Translation* Translator::find_target(u64 linear) {
   const mmu::Mmu& mmu = interpreter_.mmu();
   const u64 revoked = mmu.revocations();
   const bool near = x86::is_canonical(linear) && linear >> 63 == frame_.page >> 63;  // the context is that of this half
-  // Looking sets accessed bits, which must wait for the call's push.
+  // Looking must set no accessed bit: a call's push comes first, and a return or a jump through memory that is then for
+  // the interpreter would read again what the bit is in.
   const auto unchanged = [&](u64 at) { return mmu.finds_unchanged(at, mmu::Access::kFetch, fetch_view()); };
-  const bool may_look = near && (!before_push || (unchanged(linear) && unchanged(linear + 14)));
+  const u64 last = linear + 14;  // of the longest instruction
+  const bool one_page = (linear ^ last) >> memory::kPageShift == 0;
+  const bool may_look = near && unchanged(linear) && (one_page || unchanged(last));
   interpret::Advance how = interpret::Advance::kOneInstruction;
   Translation* const found = may_look ? find(linear, how) : nullptr;
   // A call may hold the address of a stack that it may no longer write to.
@@ -193,7 +196,7 @@ Translation* Translator::find_target(u64 linear, bool before_push) {
 const u8* Translator::far(const Exit& exit) {
   constexpr i32 kRelinks = 16;
   frame_.relinks = kRelinks;
-  const Translation* const to = find_target(frame_.address, exit.detail & kBeforePush);
+  const Translation* const to = find_target(frame_.address);
   if (!to) {
     settle(exit);
     return interpret_one();

@@ -92,8 +92,8 @@ void write_called(Assembler& a, const Layout& layout, Thunks& t) {
       t.look_up_aligned[view][write] = write_look_up(a, t, layout, view, write, 16, true);
     }
   }
-  t.find_jump = {write_find_jump(a, t, layout, 0), write_find_jump(a, t, layout, kBeforePush)};
-  t.find_far = {write_find_jump(a, t, layout, kFromLink), write_find_jump(a, t, layout, kFromLink | kBeforePush)};
+  t.find_jump = write_find_jump(a, t, layout, 0);
+  t.find_far = write_find_jump(a, t, layout, kFromLink);
   t.keep_jump = a.at();
   Sequences(a, layout, kReturnAddress).keep_jump();
   a.byte(kRet);

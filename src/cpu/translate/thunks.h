@@ -29,8 +29,8 @@ struct Thunks {
   using LookUps = std::array<std::array<std::array<const u8*, kSizes>, 2>, mmu::kViews>;  // [view][is a write][class]
   LookUps look_up{};
   std::array<std::array<const u8*, 2>, mmu::kViews> look_up_aligned{};  // of 16 bytes
-  std::array<const u8*, 2> find_jump{};                                 // [a push follows]
-  std::array<const u8*, 2> find_far{};                                  // likewise, for a link, with FarWords
+  const u8* find_jump = nullptr;
+  const u8* find_far = nullptr;  // for a link, with FarWords
 
   // Called: REP STOS and REP MOVS at once, where they stay within a page and within the budget. ZF says that they did.
   std::array<std::array<std::array<const u8*, 4>, 2>, mmu::kViews> repeat{};  // [view][is MOVS][log2 of the size]

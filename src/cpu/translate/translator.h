@@ -126,7 +126,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   const u8* crosses(const Exit& exit, const u8* record);
   const u8* far(const Exit& exit);
   // For a jump or call to linear that is about to be made. nullptr: it is for the interpreter.
-  Translation* find_target(u64 linear, bool before_push);
+  Translation* find_target(u64 linear);
   const u8* missed(const Exit& exit, const u8* record);
   const u8* lent(const Exit& exit, const u8* record);
   const u8* link(const Exit& exit, const u8* record);

@@ -178,7 +178,7 @@ class Writer {
   void go_to(i64 target, unsigned step, u8* jump = nullptr);
   std::optional<u16> pending_from() const;
   void load_operand_target();
-  void find_jump_or_exit(u16 detail = 0);  // what cannot be found is for the interpreter
+  void find_jump_or_exit();  // what cannot be found is for the interpreter
   void take_jump();
 
   // writer_call.cc
@@ -201,7 +201,7 @@ class Writer {
   Boundary behind_trace() const { return {trace_->end, 0}; }
   Far begin_far();
   void take_far(Far& far, i64 target, unsigned rest);
-  void miss_far(const Far& far, i64 target, Boundary from, bool push);
+  void miss_far(const Far& far, i64 target, Boundary from);
   void go_far(i64 target, Boundary from, unsigned rest);
   void leave_far(unsigned rest);
   void load_target(i64 offset);  // kAddressReg = page + offset

@@ -63,11 +63,11 @@ std::optional<u16> Writer::pending_from() const {
   return used;
 }
 
-void Writer::find_jump_or_exit(u16 detail) {
-  if (compact_) return call_and_say(thunks_.find_jump[detail == kBeforePush], caller_word());
+void Writer::find_jump_or_exit() {
+  if (compact_) return call_and_say(thunks_.find_jump, caller_word());
   const std::array<u8*, 2> misses = pieces().find_jump();
-  early_exit(misses[0], ExitKind::kMissed, detail, a_->at());
-  early_exit(misses[1], ExitKind::kMissed, detail | kOtherContext, a_->at());
+  early_exit(misses[0], ExitKind::kMissed, 0, a_->at());
+  early_exit(misses[1], ExitKind::kMissed, kOtherContext, a_->at());
 }
 
 void Writer::take_jump() {

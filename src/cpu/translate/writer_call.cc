@@ -11,7 +11,7 @@ void Writer::write_call() {
     go_to(target, index_);
   } else if (compact_) {
     load_target(target);
-    find_jump_or_exit(kBeforePush);
+    find_jump_or_exit();
     call_found();
   } else {
     Far far = begin_far();
@@ -19,7 +19,7 @@ void Writer::write_call() {
     take_far(far, target, 0);
     Assembler* const here = std::exchange(a_, cold_);
     compact_ = true;
-    miss_far(far, target, before_step(), true);
+    miss_far(far, target, before_step());
     call_found();
     compact_ = false;
     a_ = here;
@@ -41,7 +41,7 @@ void Writer::call_found() {
 
 void Writer::write_call_indirect() {
   load_operand_target();
-  find_jump_or_exit(kBeforePush);
+  find_jump_or_exit();
   call_found();
 }
 

@@ -20,11 +20,11 @@ void Writer::take_far(Far& far, i64 target, unsigned rest) {
 }
 
 // The other way: finds the jump entry.
-void Writer::miss_far(const Far& far, i64 target, Boundary from, bool push) {
+void Writer::miss_far(const Far& far, i64 target, Boundary from) {
   a_->link_here(far.miss);
   a_->link_here(far.jump);
   load_target(target);
-  a_->call(thunks_.find_far[push]);
+  a_->call(thunks_.find_far);
   const u8* const here = a_->at();
   say(u32(from.offset | from.give_back << 16));
   say(u32(far.place - here));
@@ -35,13 +35,13 @@ void Writer::miss_far(const Far& far, i64 target, Boundary from, bool push) {
 void Writer::go_far(i64 target, Boundary from, unsigned rest) {
   if (compact_) {
     load_target(target);
-    call_and_say(thunks_.find_jump[0],
+    call_and_say(thunks_.find_jump,
                  {.give_back = from.give_back, .offset = from.offset, .flags_from = CallerWord::kFlagsMask});
   } else {
     Far far = begin_far();
     take_far(far, target, rest);
     Assembler* const here = std::exchange(a_, cold_);
-    miss_far(far, target, from, false);
+    miss_far(far, target, from);
     leave_far(rest);
     a_ = here;
     return;
