@@ -60,7 +60,10 @@ class Stress(unittest.TestCase):
         cls.guest = Guest(POLLUX, IMAGE, ["--memory", "1G", "--cpus", "2", "--append", "cryptomgr.notests"])
         cls.addClassCleanup(cls.guest.close)
         cls.guest.log_in(timeout_s=1200)
-        cls.guest.command("dmesg -n 1; cd /tmp")
+        # A stressor that takes all memory is killed; systemd would then stop the service that the shell belongs to.
+        drop_in = "/run/systemd/system/serial-getty@.service.d"
+        cls.guest.command(f"mkdir -p {drop_in}; printf '[Service]\\nOOMPolicy=continue\\n' > {drop_in}/memory.conf")
+        cls.guest.command("systemctl daemon-reload; dmesg -n 1; cd /tmp")
 
     def tearDown(self):
         self.assertEqual(self.guest.command(f"dmesg -c | grep -E '{COMPLAINTS}' || true"), "")
@@ -72,7 +75,7 @@ class Stress(unittest.TestCase):
             passed = True
         except GuestError as error:
             if "failed (code=" not in str(error):
-                raise
+                raise GuestError(f"{command}: {error}") from None
             passed = False
         return passed, self.guest.command("tail -n 60 /root/said")
 
