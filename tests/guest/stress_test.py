@@ -17,8 +17,9 @@ POLLUX = IMAGE = ""
 
 CLASSES = ("cpu", "cpu-cache", "memory", "vm", "interrupt", "scheduler", "os")
 
-# What a kernel says when its processors or devices are not as they should be.
-COMPLAINTS = "BUG:|WARNING:|Oops|Call Trace|soft lockup|rcu.*stall|Marking TSC unstable|I/O error"
+# What a kernel says when its processors or devices are not as they should be. (Not "Call Trace": it shows one also when it
+# kills a stressor that has taken all memory.)
+COMPLAINTS = "BUG:|WARNING:|Oops|blocked for more than|soft lockup|rcu.*stall|Marking TSC unstable|I/O error"
 
 # Stressors that do not run as root, and those that stress-ng runs only when told that they may hang the machine.
 AS_NOBODY = {"bad-ioctl", "exec", "spawn"}
