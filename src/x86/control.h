@@ -66,7 +66,7 @@ inline constexpr u16 kFlatCode = kSegGranular | kSegPresent | kSegSystem | kSegC
 inline constexpr u16 kFlatData = kSegGranular | kSegBig | kSegPresent | kSegSystem | 3;
 inline constexpr unsigned kPrivilegeShift = 5;
 
-inline unsigned privilege_of(const Segment& s) { return s.attributes >> 5 & 3; }
+inline unsigned privilege_of(const Segment& s) { return s.attributes >> kPrivilegeShift & 3; }
 
 // Whether bits 63 to 47 of a linear address are equal (SDM vol. 1, 3.3.7.1).
 constexpr bool is_canonical(u64 linear) { return u64(i64(linear << 16) >> 16) == linear; }

@@ -10,9 +10,9 @@ namespace {
 using x86::Exception;
 
 void set_flat(Interpreter& cpu, u16 cs, u16 ss, unsigned cpl, u16 code_kind) {
-  cpu.s().segment[x86::kCs] = {.selector = cs, .attributes = u16(x86::kFlatCode | code_kind | cpl << 5),
+  cpu.s().segment[x86::kCs] = {.selector = cs, .attributes = u16(x86::kFlatCode | code_kind | cpl << x86::kPrivilegeShift),
                                .limit = 0xffff'ffff, .base = 0};
-  cpu.s().segment[x86::kSs] = {.selector = ss, .attributes = u16(x86::kFlatData | cpl << 5), .limit = 0xffff'ffff,
+  cpu.s().segment[x86::kSs] = {.selector = ss, .attributes = u16(x86::kFlatData | cpl << x86::kPrivilegeShift), .limit = 0xffff'ffff,
                                .base = 0};
 }
 

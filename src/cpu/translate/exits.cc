@@ -15,6 +15,12 @@ FarWords far_words(const u8* caller) {
 }
 
 Exit said_by(const u8* caller, Exit exit) {
+  if ((exit.kind == ExitKind::kFar || exit.kind == ExitKind::kMissed) && (exit.detail & kFromLink)) {
+    const FarWords words = far_words(caller);
+    exit.give_back = u8(words.give_back);
+    exit.offset = words.offset;
+    return exit;
+  }
   CallerWord word;
   std::memcpy(&word, caller + kNopBytes, sizeof word);
   exit.give_back = word.give_back;
@@ -50,17 +56,11 @@ const u8* Translator::serve(Frame* frame, const u8* record) {
   Translator& self = *frame->owner;
   Exit kept;  // serving it may fill this part of the code region again
   std::memcpy(&kept, record, sizeof kept);
-  if ((kept.kind == ExitKind::kFar || kept.kind == ExitKind::kMissed) && (kept.detail & kFromLink)) {
-    const FarWords words = far_words(frame->caller);
-    kept.give_back = u8(words.give_back);
-    kept.offset = words.offset;
-  } else if (kept.give_back == kSaidByCaller) {
-    kept = said_by(frame->caller, kept);
-  }
+  if (kept.give_back == kSaidByCaller) kept = said_by(frame->caller, kept);
   self.interpreter_.look_at_view();
   if (++self.exits_ >= kExitsToLook && self.early_) self.end_with_trace();
   const u8* const next = self.serve(kept, record);
-  self.look_after_transfers();
+  if (self.interpreter_.mmu().fetch_version() != self.transfers_version_) self.look_after_transfers();
   return next;
 }
 
@@ -145,7 +145,7 @@ const u8* Translator::crosses(const Exit& exit, const u8* record) {
   const u8* entry = exit.flags_from == Exit::kNone ? separate->memory_entry : nullptr;
   if (exit.flags_from == Exit::kPending) entry = separate->lazy_entry;
   if (entry && trace_holds()) {
-    write_link(const_cast<u8*>(record) - cache_.executable() - kCall, exit.give_back, entry - cache_.executable());
+    write_link(writable(record) - kCall, exit.give_back, entry - cache_.executable());
   }
   return begin(*separate);
 }
@@ -203,7 +203,7 @@ const u8* Translator::far(const Exit& exit) {
   }
   const FarWords words = far_words(frame_.caller);
   const u8* const place = frame_.caller + words.place;
-  u8* const caller = const_cast<u8*>(frame_.caller) - cache_.executable();
+  u8* const caller = writable(frame_.caller);
   cache_.link_far(caller + words.place, caller + words.jump, to->physical >> memory::kPageShift, to->memory_entry,
                   frame_.epoch);
   return place;
@@ -233,7 +233,7 @@ const u8* Translator::link(const Exit& exit, const u8* record) {
   const Translation* next = find_or_make(interpreter_.s().rip, how);
   if (!next || (!next->steps && !next->crosses)) return next_code();
   if (trace_holds()) {
-    u8* const place = const_cast<u8*>(record) - cache_.executable();
+    u8* const place = writable(record);
     const bool follow = exit.flags_from != Exit::kNone;  // from the registers in detail
     const u8* const entry = (follow || exit.detail == kHostFlags ? next->host_entry : next->memory_entry);
     if (follow && next->lazy_entry && !(exit.detail & next->changed)) {
@@ -263,7 +263,7 @@ const u8* Translator::hot(const Exit& exit) {
     // What is linked to the old one goes on in the new one. Where the entries differ, saving the flags is as long as a
     // leap.
     const auto leap = [&](const u8* from, const u8* to) {
-      u8* const at = const_cast<u8*>(from) - cache_.executable();
+      u8* const at = writable(from);
       Assembler(at, at + kLeap).jump(to - cache_.executable());
     };
     leap(host_entry, made.host_entry);

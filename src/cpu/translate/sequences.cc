@@ -1,5 +1,7 @@
 #include "cpu/translate/sequences.h"
 
+#include "x86/flags.h"
+
 namespace pollux::cpu::translate {
 
 // mmu/tlb.h says what an entry is. The index is bits 12-25 of the address, scaled to the 16 bytes of an entry.
@@ -83,6 +85,15 @@ void Sequences::save_flags(Repair repair) {
   take_flags(repair);
   a_.op({.code = 0x89, .prefix66 = true}, kRaxReg, Address{kFrameReg, layout_.arithmetic + below_});
   a_.mov(kRaxReg, kScratch);
+}
+
+void Sequences::join_flags(Reg other) {
+  a_.op({.code = 0xb6, .map = 1}, kScratch, Address{kFrameReg, layout_.arithmetic + below_});  // movzx: OF as 0 or 1
+  a_.shift(4, kScratch, 11, false);
+  a_.op({.code = 0x0a}, kScratch, Address{kFrameReg, layout_.arithmetic + 1 + below_});  // or byte: the others
+  a_.load32(other, {kFrameReg, layout_.rflags + below_});
+  a_.arithmetic(4, other, ~i32(x86::kArithmeticFlags | x86::kRf | x86::kVm), false);
+  a_.op({.code = 0x0b}, kScratch, other);  // or
 }
 
 }  // namespace pollux::cpu::translate

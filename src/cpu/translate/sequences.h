@@ -29,6 +29,9 @@ class Sequences {
   // ax becomes what memory holds of the flags: LAHF's byte above, OF below (interpret/host_flags.h).
   void take_flags(Repair repair);
   void save_flags(Repair repair);
+  // kScratch becomes RFLAGS without RF and VM, from its two parts: the arithmetic flags in memory, and the rest. other: is
+  // lost, as are the flags.
+  void join_flags(Reg other);
 
  private:
   Address frame(u64 offset) const { return {kFrameReg, i32(offset) + below_}; }

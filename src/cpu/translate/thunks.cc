@@ -31,8 +31,6 @@ void registers(Assembler& a, const Layout& layout, bool load, i32 below) {
   }
 }
 
-constexpr i32 kReturnAddress = 8;  // below the frame, in what is called
-
 // Behind a miss: has the translator serve it. The return address waits in the frame, so that records are always found
 // in the same place. Returns the place of Exit::to, for link_record().
 u8* leave(Assembler& a, const Thunks& t, ExitKind kind, u16 detail) {

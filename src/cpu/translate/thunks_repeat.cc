@@ -8,7 +8,6 @@ namespace pollux::cpu::translate {
 
 namespace {
 
-constexpr i32 kReturnAddress = 8;  // below the frame
 constexpr Reg kCount = kRcxReg, kFrom = 6, kTo = 7;
 
 class Repeat {
@@ -54,7 +53,8 @@ class Repeat {
 
  private:
   Address frame(u64 offset) const { return {kFrameReg, i32(offset) + kReturnAddress}; }
-  void fail(Condition c) { failed_[failed_count_++] = a_.jump_if(c); }
+  void fail_at(u8* jump) { failed_[failed_count_++] = jump; }
+  void fail(Condition c) { fail_at(a_.jump_if(c)); }
 
   void check_count() {
     a_.lea(kScratch, {kCount, -1});
@@ -79,7 +79,6 @@ class Repeat {
     fail(kNbe);
     a_.lea(kAddressReg, {kAddressReg, 0, kCount, size_});
   }
-  void fail_at(u8* jump) { failed_[failed_count_++] = jump; }
   void negate_count() { a_.op({.code = 0xf7, .wide = true}, 3, kCount); }
 
   Assembler& a_;

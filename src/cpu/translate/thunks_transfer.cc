@@ -10,8 +10,6 @@ namespace pollux::cpu::translate {
 
 namespace {
 
-constexpr i32 kReturnAddress = 8;  // below the frame
-
 class Transfers {
  public:
   Transfers(Assembler& a, const Layout& layout, const Thunks& thunks) : a_(a), layout_(layout), thunks_(thunks) {}
@@ -19,13 +17,7 @@ class Transfers {
   const u8* write_call() {
     const u8* const begin = a_.at();
     return_unless_written(offsetof(Frame, system_call));
-    // RFLAGS from its two parts.
-    a_.op({.code = 0xb6, .map = 1}, kScratch, state(layout_.arithmetic));  // movzx: OF as 0 or 1
-    a_.shift(4, kScratch, 11, false);
-    a_.op({.code = 0x0a}, kScratch, state(layout_.arithmetic + 1));  // or byte: the others
-    a_.load32(kRcxReg, state(layout_.rflags));
-    a_.arithmetic(4, kRcxReg, ~i32(x86::kArithmeticFlags | x86::kRf), false);
-    a_.op({.code = 0x0b}, kScratch, kRcxReg);  // or
+    Sequences(a_, layout_, kReturnAddress).join_flags(kRcxReg);
     a_.store(state(layout_.gpr + x86::kR11 * 8), kScratch);
     a_.load32(kRcxReg, state(layout_.sfmask));
     a_.op({.code = 0xf7}, 2, kRcxReg);         // not

@@ -119,6 +119,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   void forget_jumps(std::span<Translation* const> to);
 
   // exits.cc
+  u8* writable(const u8* code) const { return const_cast<u8*>(code) - cache_.executable(); }
   static const u8* serve(Frame* frame, const u8* record);
   const u8* serve(const Exit& exit, const u8* record);
   const u8* arrived();

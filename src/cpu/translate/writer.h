@@ -203,7 +203,6 @@ class Writer {
   void take_far(Far& far, i64 target, unsigned rest);
   void miss_far(const Far& far, i64 target, Boundary from);
   void go_far(i64 target, Boundary from, unsigned rest);
-  void leave_far(unsigned rest);
   void load_target(i64 offset);  // kAddressReg = page + offset
 
   const Layout& layout_;

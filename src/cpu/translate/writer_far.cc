@@ -33,6 +33,7 @@ void Writer::miss_far(const Far& far, i64 target, Boundary from) {
 
 // rest: instructions behind this one that are counted and will not be executed.
 void Writer::go_far(i64 target, Boundary from, unsigned rest) {
+  Assembler* const here = a_;
   if (compact_) {
     load_target(target);
     call_and_say(thunks_.find_jump,
@@ -40,18 +41,12 @@ void Writer::go_far(i64 target, Boundary from, unsigned rest) {
   } else {
     Far far = begin_far();
     take_far(far, target, rest);
-    Assembler* const here = std::exchange(a_, cold_);
+    a_ = cold_;
     miss_far(far, target, from);
-    leave_far(rest);
-    a_ = here;
-    return;
   }
-  leave_far(rest);
-}
-
-void Writer::leave_far(unsigned rest) {
   if (rest) a_->arithmetic(0, frame(offsetof(Frame, budget)), i32(rest));
   a_->jump(thunks_.take_jump);
+  a_ = here;
 }
 
 void Writer::load_target(i64 offset) {

@@ -12,14 +12,18 @@ void Writer::effective_address(const decode::Decoded& d, Reg to, i32 extra, bool
     a.displacement += step().end();
   } else if (d.base != decode::kNoRegister) {
     a.base = kHostOf[d.base];
-    if (a.base == kInMemory && holder(d.base) == kAddressReg && to == kAddressReg) a.base = to;
-    if (a.base == kInMemory) a_->load(to, guest(d.base)), a.base = to;
+    if (a.base == kInMemory) {
+      if (holder(d.base) != to) a_->load(to, guest(d.base));
+      a.base = to;
+    }
   }
   if (d.index != decode::kNoRegister) {
     a.index = kHostOf[d.index];
     a.scale = d.scale;
-    if (a.index == kInMemory && holder(d.index) == kScratch) a.index = kScratch;
-    if (a.index == kInMemory) a_->load(kScratch, guest(d.index)), a.index = kScratch;
+    if (a.index == kInMemory) {
+      if (holder(d.index) != kScratch) a_->load(kScratch, guest(d.index));
+      a.index = kScratch;
+    }
   }
   if (narrow) {
     a_->op({.code = 0x8d}, to, a);

@@ -1,6 +1,5 @@
 // PUSH, POP, LEAVE. The host's r11 is the guest's stack pointer.
 #include "cpu/translate/writer.h"
-#include "x86/flags.h"
 
 namespace pollux::cpu::translate {
 
@@ -26,16 +25,10 @@ void Writer::write_push() {
   lea_word(kGuestRsp, {kGuestRsp, -word()});
 }
 
-// 64-bit code. RFLAGS from its two parts: the arithmetic flags in memory, and the rest.
+// 64-bit code.
 void Writer::write_push_flags() {
   flags_before_clobber();
-  const Address arithmetic{kFrameReg, layout_.arithmetic};
-  a_->op({.code = 0xb6, .map = 1}, kScratch, arithmetic);  // movzx: OF as 0 or 1
-  a_->shift(4, kScratch, 11, false);
-  a_->op({.code = 0x0a}, kScratch, Address{kFrameReg, layout_.arithmetic + 1});  // or byte: the others
-  a_->load32(kAddressReg, {kFrameReg, layout_.rflags});
-  a_->arithmetic(4, kAddressReg, ~i32(x86::kArithmeticFlags | x86::kRf | x86::kVm), false);
-  a_->op({.code = 0x0b}, kScratch, kAddressReg);           // or
+  pieces().join_flags(kAddressReg);
   a_->store(frame(offsetof(Frame, value)), kScratch);
   clobbered();
   const Address to = stack_address(kGuestRsp, -8, true);
