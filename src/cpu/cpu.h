@@ -27,6 +27,8 @@ enum class StopReason : u8 {
   kPosition,   // position() == until
   kHalted,     // HLT retired with nothing to wake it; state().halted is set. run() again when something does
   kRequested,  // request_stop() was called during a bus access; that instruction has retired
+  kDelivering,  // the same while a fault or an interrupt was delivered, and nothing has retired since: this is not how a
+                // run to this position ends
   kEarly,      // EarlyStop asked for it
   kShutdown,   // triple fault: a PC resets (SDM vol. 3, 6.15, interrupt 8)
 };

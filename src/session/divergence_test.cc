@@ -13,7 +13,7 @@ TEST(Divergence, EqualMachinesHaveNoDifference) {
   machine::CounterMachine one({});
   machine::CounterMachine other({});
   EXPECT_EQ(first_difference(one, other), "");
-  EXPECT_EQ(first_different_component(one, make_mark(other)), "");
+  EXPECT_EQ(different_components(one, make_mark(other)), "");
 }
 
 TEST(Divergence, TheFirstFieldThatDiffersIsNamedWithBothValues) {
@@ -23,12 +23,12 @@ TEST(Divergence, TheFirstFieldThatDiffersIsNamedWithBothValues) {
   const std::string difference = first_difference(one, other);
   EXPECT_EQ(difference.substr(0, 15), "counter: clock.") << difference;
   EXPECT_NE(difference.find(" in one and "), std::string::npos) << difference;
-  EXPECT_EQ(first_different_component(one, make_mark(other)), "counter");
+  EXPECT_EQ(different_components(one, make_mark(other)), "counter");
 }
 
 TEST(Divergence, AMarkWithoutComponentsNamesNone) {
   machine::CounterMachine one({});
-  EXPECT_EQ(first_different_component(one, {1, {}}), "");
+  EXPECT_EQ(different_components(one, {1, {}}), "");
 }
 
 }  // namespace

@@ -8,12 +8,13 @@ log::Mark make_mark(machine::Machine& machine) {
   return mark;
 }
 
-std::string first_different_component(machine::Machine& machine, const log::Mark& mark) {
+std::string different_components(machine::Machine& machine, const log::Mark& mark) {
   const auto components = machine.component_digests();
   if (components.size() != mark.components.size()) return "";
+  std::string names;
   for (std::size_t i = 0; i < components.size(); ++i)
-    if (u16(components[i].second) != mark.components[i]) return components[i].first;
-  return "";
+    if (u16(components[i].second) != mark.components[i]) names += (names.empty() ? "" : ", ") + components[i].first;
+  return names;
 }
 
 }  // namespace pollux::session

@@ -11,7 +11,7 @@ namespace pollux::session {
 // The machine as it is now.
 log::Mark make_mark(machine::Machine& machine);
 
-// The name of the first component that differs from the mark; "" when the mark does not tell.
-std::string first_different_component(machine::Machine& machine, const log::Mark& mark);
+// The names of the components that differ from the mark, as in "cpu, memory"; "" when the mark does not tell.
+std::string different_components(machine::Machine& machine, const log::Mark& mark);
 
 }  // namespace pollux::session

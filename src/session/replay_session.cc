@@ -148,10 +148,10 @@ void ReplaySession::compare(const log::Mark& expected) {
   const u64 digest = machine_.digest();
   ++report_.counters.marks;
   if (digest != expected.digest) {
-    const std::string component = first_different_component(machine_, expected);
+    const std::string where = different_components(machine_, expected);
     diverge(text("the machine differs from its log at position %" PRIu64 "%s%s: its digest is %016" PRIx64
                  ", the log's is %016" PRIx64 "; they agreed at position %" PRIu64,
-                 machine_.position().value, component.empty() ? "" : " in ", component.c_str(), digest, expected.digest,
+                 machine_.position().value, where.empty() ? "" : " in ", where.c_str(), digest, expected.digest,
                  last_compared_.value));
     return;
   }

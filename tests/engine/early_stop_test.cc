@@ -64,6 +64,35 @@ TEST_P(EarlyStops, WhereverItEndsTheMachineIsTheSame) {
   }
 }
 
+// A delivery retires nothing: behind one, the machine is not as a run to that position leaves it.
+TEST_P(EarlyStops, NoneIsBetweenADeliveryAndTheHandler) {
+  const auto load = [](Machine& m) {
+    m.long_mode();
+    // add qword [rsp], 2; iretq
+    m.code({0x48, 0x83, 4, 0x24, 2, 0x48, 0xcf}, 0x3000);
+    m.gate64(6, 0x3000);
+    // iretq
+    m.code({0x48, 0xcf}, 0x3100);
+    m.gate64(0x40, 0x3100);
+    m.state().rflags |= x86::kIf;
+    // mov ebx, 2000; next: inc eax; ud2; dec ebx; jnz next; hlt
+    m.code({0xbb, 0xd0, 7, 0, 0, 0xff, 0xc0, 0x0f, 0x0b, 0xff, 0xcb, 0x75, 0xf8, 0xf4});
+  };
+  for (const u64 look_every : {1, 2, 7, 30}) {
+    Machine m(GetParam()), reference("interpret");
+    load(m), load(reference);
+    for (unsigned runs = 0;; ++runs) {
+      const bool interrupt = runs % 5 == 0;
+      for (Machine* each : {&m, &reference}) each->cpu->set_interrupt_line(interrupt);
+      const StopReason reason = m.cpu->run(door::Position(kFar), {&kAsked, look_every});
+      if (reason == StopReason::kHalted) break;
+      ASSERT_EQ(reason, StopReason::kEarly);
+      ASSERT_EQ(reference.run(m.cpu->position().value), StopReason::kPosition);
+      ASSERT_EQ(m.digest(), reference.digest()) << "at " << m.cpu->position().value << ", a look every " << look_every;
+    }
+  }
+}
+
 // Instructions that take long are counted, too, and the repetitions of one.
 TEST_P(EarlyStops, SlowInstructionsDoNotPutItOff) {
   Machine m(GetParam());

@@ -1,6 +1,6 @@
 #include "check.h"
 
-#include <map>
+#include <atomic>
 
 namespace pollux::test::translation {
 
@@ -32,6 +32,20 @@ std::string Check::step(Machine& a, Machine& b, u64 until, const char* what, boo
   shut_down_ = x.reason == cpu::StopReason::kShutdown;
   end_digest_ = x.digest;
   return x == y ? "" : difference(a, b, x, y, what);
+}
+
+// As step(), but the translator is asked to end early, again and again; the interpreter is told to end just there.
+std::string Check::early_steps(u64 until, Random& random, bool& ended) {
+  static const std::atomic<bool> kAsked{true};
+  for (;;) {
+    const cpu::StopReason reason = translator_.run(until, {&kAsked, 1 + random.below(64)});
+    if (reason != cpu::StopReason::kEarly) break;
+    Finish x{.reason = interpreter_.run(translator_.position())};
+    x.position = interpreter_.position(), x.digest = interpreter_.digest();
+    const Finish y{translator_.position(), translator_.digest(), cpu::StopReason::kPosition};
+    if (x != y) return difference(interpreter_, translator_, x, y, "early");
+  }
+  return step(interpreter_, translator_, until, "to the end, early", ended);
 }
 
 std::string Check::whole(const Program& program, Machine& other, u64 end) {
@@ -72,14 +86,16 @@ std::string Check::cut(const Program& program) {
   Random random(program.slices);
   interpreter_.load(program, image_);
   translator_.load(program, image_);
-  const u64 longest = u64{1} << (3 + random.below(8));
+  const bool early = random.below(4) == 0;
+  const u64 longest = u64{1} << (early ? 12 : 3 + random.below(8));
   u64 hand_over = random.below(8) == 0 ? random.below(400) : kEnd;
   std::size_t next_event = 0;
   bool ended = false;
   for (u64 at = 0; at < kEnd;) {
     const bool event = next_event < program.events.size();
     at = std::min({at + 1 + random.below(longest), event ? program.events[next_event].position : kEnd, kEnd});
-    std::string text = step(interpreter_, translator_, at, "cut", ended);
+    std::string text =
+        early ? early_steps(at, random, ended) : step(interpreter_, translator_, at, "cut", ended);
     if (!text.empty()) return text;
     if (shut_down_ || (ended && !event)) break;
     while (next_event < program.events.size() && program.events[next_event].position == at) {

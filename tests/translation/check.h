@@ -2,7 +2,8 @@
 //
 // What is verified: the digest of all state, memory and device accesses is equal
 //  1. between the interpreter and the translator, run whole, at each event and at the end;
-//  2. between both, cut at random positions, at each cut and at the end, with the end of 1;
+//  2. between both, cut at random positions, or where the translator ends early that is asked to, at each cut and at the
+//     end, with the end of 1;
 //  3. between the translator and an interpreter that took over its saved state at a cut;
 //  4. between the interpreter and the engine that checks the translator, whole; it finds no difference itself.
 // What is not: programs of other modes than 64-bit code and compatibility mode, and whether the interpreter is right
@@ -40,6 +41,7 @@ class Check {
   std::string cut(const Program& program);
   // Both machines to the position; how they differ, if they do.
   std::string step(Machine& a, Machine& b, u64 until, const char* what, bool& ended);
+  std::string early_steps(u64 until, Random& random, bool& ended);
   std::string difference(Machine& a, Machine& b, const Finish& x, const Finish& y, const char* what);
 
   Image image_;

@@ -176,10 +176,10 @@ void Machine::load(const Program& program, const Image& image) {
   history_ = priority_ = 0;
 }
 
-cpu::StopReason Machine::run(u64 until) {
+cpu::StopReason Machine::run(u64 until, EarlyStop early) {
   for (;;) {
-    const cpu::StopReason reason = cpu_->run(door::Position(until));
-    if (reason != cpu::StopReason::kRequested) return reason;
+    const cpu::StopReason reason = cpu_->run(door::Position(until), early);
+    if (reason != cpu::StopReason::kRequested && reason != cpu::StopReason::kDelivering) return reason;
   }
 }
 

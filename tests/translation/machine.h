@@ -22,7 +22,7 @@ class Machine final : private cpu::Bus {
   // Everything as it is before the program's first instruction, at position 0.
   void load(const Program& program, const Image& image);
   // To the position; sooner when the guest has halted for good.
-  cpu::StopReason run(u64 until);
+  cpu::StopReason run(u64 until, EarlyStop early = {});
   void happen(const Event& event);
   u64 position() const { return cpu_->position().value; }
   u64 rip() { return cpu_->state().rip; }

@@ -63,7 +63,8 @@ StopReason Checker::run(door::Position until, EarlyStop early) {
     const StopReason reason = slice(std::min(until, position() + kSlice));
     if (reason == StopReason::kPosition && early.is_asked()) return StopReason::kEarly;
     if (reason == StopReason::kPosition) continue;
-    if (reason == StopReason::kRequested && !std::exchange(requested_, false)) continue;  // by the tape alone
+    const bool requested = reason == StopReason::kRequested || reason == StopReason::kDelivering;
+    if (requested && !std::exchange(requested_, false)) continue;  // by the tape alone
     return reason;
   }
   return StopReason::kPosition;

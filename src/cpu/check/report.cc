@@ -33,6 +33,7 @@ const char* to_text(StopReason reason) {
     case StopReason::kPosition: return "position";
     case StopReason::kHalted: return "halt";
     case StopReason::kRequested: return "request";
+    case StopReason::kDelivering: return "request in a delivery";
     case StopReason::kEarly: return "early";
     case StopReason::kShutdown: return "shutdown";
   }

@@ -210,6 +210,36 @@ TEST(Interrupts, AStopRequestEndsTheRunAfterItsInstruction) {
   EXPECT_EQ(m.state().gpr[x86::kRbx], 1u);
 }
 
+TEST(Interrupts, AStopRequestedByADeliveryIsToldApart) {
+  for (const u64 cut : {1, 2}) {
+    TestMachine m;
+    m.long_mode();
+    m.code({0xf4}, 0x3000);
+    m.gate64(6, 0x3000);
+    m.state().gpr[x86::kRsp] = 0x3000'0800;
+    m.bus.stop_on_write = true;
+    m.code({0x90, 0x90, 0x0f, 0x0b});  // nop; nop; ud2
+    EXPECT_EQ(m.run(cut), StopReason::kPosition);
+    EXPECT_EQ(m.run(1000), StopReason::kDelivering);
+    EXPECT_EQ(m.cpu->position().value, 2u);
+    EXPECT_EQ(m.state().rip, 0x3000u);
+    EXPECT_EQ(m.run(1000), StopReason::kHalted);
+    EXPECT_EQ(m.cpu->position().value, 3u);
+  }
+}
+
+TEST(Interrupts, AStopRequestedBesideASingleStepTrapIsAtItsInstruction) {
+  TestMachine m;
+  m.long_mode();
+  m.code({0xf4}, 0x3000);
+  m.gate64(1, 0x3000);
+  m.state().rflags |= x86::kTf;
+  m.code({0xe6, 0x82});  // out 0x82, al
+  EXPECT_EQ(m.run(1000), StopReason::kRequested);
+  EXPECT_EQ(m.cpu->position().value, 1u);
+  EXPECT_EQ(m.state().rip, 0x3000u);
+}
+
 TEST(Interrupts, DeviceMemorySeesTheExactPosition) {
   TestMachine m;
   m.long_mode();

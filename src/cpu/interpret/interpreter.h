@@ -46,7 +46,10 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   // Cpu
   StopReason run(door::Position until, EarlyStop early = {}) override;
   door::Position position() const override { return door::Position(position_ + u64(current_ - first_)); }
-  void set_position(door::Position position) override { position_ = position.value; }
+  void set_position(door::Position position) override {
+    position_ = position.value;
+    deliveries_ = 0;
+  }
   x86::State& state() override { return r_.state; }
   void state_changed() override;
   void set_interrupt_line(bool raised) override;
@@ -74,6 +77,9 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   bool wants_turn() const {
     return (attention_ & ~u32{kLine}) || ((attention_ & kLine) && (r_.state.rflags & x86::kIf));
   }
+  // A fault or an interrupt has been delivered, and nothing has retired since. Whoever goes to this position from before
+  // stops ahead of the delivery, so nobody may stop here.
+  bool has_delivered() const { return deliveries_ > 0; }
   void retired(u64 instructions) {
     position_ += instructions;
     if (instructions) deliveries_ = 0;

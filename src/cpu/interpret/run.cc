@@ -133,6 +133,8 @@ StopReason Interpreter::take(const x86::Fault& fault) {
   current_ = first_ = nullptr;
   last_block_ = nullptr;
   take_fault(fault);
+  // A single-step trap is part of the instruction before it, which has retired.
+  if (fault.vector == x86::Exception::kDebug) deliveries_ = 0;
   if (!shutdown_) return StopReason::kPosition;
   shutdown_ = false;
   deliveries_ = 0;
@@ -179,7 +181,7 @@ StopReason Interpreter::loop(Advance how) {
   for (;;) {
     if (attention_ & kStop) [[unlikely]] {
       attention_ &= ~u32{kStop};
-      return StopReason::kRequested;
+      return has_delivered() ? StopReason::kDelivering : StopReason::kRequested;
     }
     if (position_ >= until_) [[unlikely]] return StopReason::kPosition;
     u64 most = until_ - position_;
@@ -219,6 +221,7 @@ bool Interpreter::deliver_pending() {
   x86::State& s = r_.state;
   if (attention_ & kShadow) return false;
   if (attention_ & kNmi) {
+    ++deliveries_;
     s.nmi_pending = false;
     s.nmi_blocked = true;
     s.halted = false;
@@ -228,6 +231,7 @@ bool Interpreter::deliver_pending() {
     return true;
   }
   if ((attention_ & kLine) && (s.rflags & x86::kIf)) {
+    ++deliveries_;
     s.halted = false;
     refresh_attention();
     last_block_ = nullptr;

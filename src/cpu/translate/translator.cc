@@ -132,10 +132,11 @@ void Translator::set_horizon() {
   horizon_ = early_ && until_ - at > early_.look_every + kMargin ? at + early_.look_every + kMargin : until_;
 }
 
-// Not before anything has retired; and not where the processor is about to do something else than the next instruction,
-// for a stop that the last one asked for is told first.
+// Not before anything has retired; not behind a delivery, where no run to a position ends; and not where the processor is
+// about to do something else than the next instruction, for a stop that the last one asked for is told first.
 bool Translator::ends_early() {
-  if (!early_ || exits_ < kExitsToLook || position().value == from_ || interpreter_.wants_turn()) return false;
+  if (!early_ || exits_ < kExitsToLook || position().value == from_) return false;
+  if (interpreter_.has_delivered() || interpreter_.wants_turn()) return false;
   set_horizon();
   return early_.is_asked();
 }

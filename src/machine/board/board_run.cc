@@ -83,15 +83,12 @@ void Board::run_processor(door::Position until, EarlyStop early) {
   in_processor_ = true;
   const cpu::StopReason reason = cpu.run(until, early);
   in_processor_ = false;
+  // What retires nothing has a position of its own, so that "before it" and "after it" differ.
+  if (reason == cpu::StopReason::kDelivering) cpu.set_position(cpu.position() + 1);
   if (reason == cpu::StopReason::kShutdown) {
-    // One position of its own, so that "before the shutdown" and "after it" differ.
     cpu.set_position(cpu.position() + 1);
     emit(door::OperatorOutput{"The guest's processor shut down after a triple fault."});
     emit(door::PowerOutput{door::PowerEvent::kReset, 0});
-  } else if (reason == cpu::StopReason::kRequested && cpu.position() == from) {
-    // The delivery of an interrupt reached a device (a stack or a table in device memory) and nothing has retired: a
-    // position of its own, too.
-    cpu.set_position(from + 1);
   } else {
     POLLUX_CHECK(cpu.position() > from, "a processor that can run does run");
   }
