@@ -63,6 +63,11 @@ BackupSession::BackupSession(BackupOptions options, world::World& world, Address
 
 BackupSession::~BackupSession() {
   if (worker_) worker_->stop();
+  end_link();
+}
+
+void BackupSession::end_link() {
+  if (link_) link_->stop();
   link_.reset();
 }
 
@@ -80,7 +85,7 @@ session::RunReport BackupSession::run() {
       backup_->failed(machine.error(), now());
       perform();
     }
-    link_.reset();  // and wait for another one
+    end_link();  // and wait for another one
   }
 }
 
@@ -107,7 +112,7 @@ bool BackupSession::await_primary() {
       if (!halted_ && backup_->accepted()) return true;
       given_up = halted_.has_value();
     }
-    if (given_up) link_.reset();
+    if (given_up) end_link();
   }
 }
 

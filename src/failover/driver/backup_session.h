@@ -67,6 +67,7 @@ class BackupSession final : private session::EntrySource, private session::Journ
   bool operator_stops(u64 deadline_ns);
   Result<std::unique_ptr<machine::Machine>> make_machine();
   Link::Events events();
+  void end_link();
 
   session::RunReport follow(machine::Machine& machine);
   session::RunReport live(machine::Machine& machine, const session::ReplaySession& replay);

@@ -28,7 +28,9 @@ Link::Link(std::unique_ptr<Channel> channel, HeartbeatSocket heartbeats, std::mu
   heartbeats_.set_key(channel_->heartbeat_key());
 }
 
-Link::~Link() {
+Link::~Link() { stop(); }
+
+void Link::stop() {
   ending_ = true;
   wake();
   if (thread_.joinable()) thread_.join();

@@ -29,9 +29,12 @@ class Link {
 
   // beat_ms: between heartbeats (Timing::heartbeat_ns()). Ticks come twice as often (tick_ns()).
   Link(std::unique_ptr<Channel> channel, HeartbeatSocket heartbeats, std::mutex& lock, Events events, int beat_ms);
-  ~Link();  // the owner's lock must be free
+  ~Link();  // stops
 
   void start();
+  // No event comes from now on. The owner's lock must be free, and the owner's pointer to this still be good: an event may
+  // be under way.
+  void stop();
   void send(const Message& message);
   // Sends what waits, for a moment, and ends the channel; heartbeats go on.
   void close_channel();

@@ -76,7 +76,7 @@ PrimaryJournal::PrimaryJournal(PrimaryOptions options, world::World& world, std:
 PrimaryJournal::~PrimaryJournal() {
   fenced_.shut();
   worker_.stop();
-  link_.reset();
+  if (link_) link_->stop();
 }
 
 // Says hello and waits until the backup is there or refuses; the decisions know how long.
