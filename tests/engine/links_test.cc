@@ -76,6 +76,24 @@ TEST_P(Links, AnotherAddressSpaceIsEnteredInTheMiddle) {
   expect_both(m);
 }
 
+// One page is mapped at two addresses, behind which other pages follow.
+TEST_P(Links, APageThatIsMappedTwiceLeadsOnFromEach) {
+  Machine m(GetParam());
+  load_pages(m);
+  m.put<u64>(0x14000, 0x22000 | 3);
+  m.put<u64>(0x14008, 0x20000 | 3);
+  m.put<u64>(0x14010, 0x22000 | 3);
+  m.put<u64>(0x14018, 0x21000 | 3);
+  m.bytes(0x22000, {0xe8, 0xfb, 0x0f, 0, 0, 0xff, 0xc9, 0x75, 0xf7, 0xc3});  // next: call next + 0x1000; dec ecx; jnz next; ret
+  // mov ebp, 5; next: mov ecx, 100; mov edi, 0x40000000; call rdi; mov ecx, 100; mov edi, 0x40002000; call rdi; dec ebp;
+  // jnz next; hlt
+  m.code({0xbd, 5,    0, 0, 0,    0xb9, 100, 0, 0, 0,    0xbf, 0,    0,    0,    0x40, 0xff, 0xd7,
+          0xb9, 100,  0, 0, 0,    0xbf, 0,   0x20, 0, 0x40, 0xff, 0xd7, 0xff, 0xcd, 0x75, 0xe4, kHlt});
+  ASSERT_EQ(m.run(100'000), StopReason::kHalted);
+  EXPECT_EQ(m.state().gpr[x86::kRax], 500u);
+  EXPECT_EQ(m.state().gpr[x86::kRbx], 500u);
+}
+
 // The address that RET takes from the stack is a page-table entry, of the page that it leads to; executing there sets its
 // accessed bit. mov byte [0x200087], hlt; mov byte [0x2000a7], hlt; mov qword [0x12008], 0x200087; mov esp, 0x12008; ret
 TEST_P(Links, AReturnAddressIsReadBeforeItsAccessedBitIsSet) {

@@ -65,6 +65,7 @@ class Generator {
   // generator_branch.cc
   void branch();
   void forward();
+  i32 elsewhere();  // what to add to a label, to go on where the same code appears again
   void loop();
   void call();
   void indirect();

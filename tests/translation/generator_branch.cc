@@ -8,7 +8,11 @@ using Refers = Item::Refers;
 namespace {
 // From a code page to where it appears below 4 GiB, in 32 bits.
 constexpr i32 kToTop = i32(u32(kTop - page_at(kTopCodePage)));
+// From a code page to the mirror.
+constexpr i32 kToMirror = i32(kMirror - page_at(0));
 }  // namespace
+
+i32 Generator::elsewhere() { return !one_in(8) ? 0 : code32_ && one_in(2) ? kToTop : kToMirror; }
 
 void Generator::branch() {
   switch (random_.below(10)) {
@@ -28,7 +32,7 @@ void Generator::forward() {
   if (one_in(5)) item.form = Form{.opcode = u8(small ? 0xeb : 0xe9), .immediate_bytes = u8(small ? 1 : 4)};
   if (one_in(12)) item.form = Form{.opcode = u8(0xe0 + random_.below(4)), .immediate_bytes = 1};  // loop, jrcxz
   forward_.push_back({unsigned(program_.items.size()), small ? 3u : 8u});
-  if (code32_ && !small && one_in(8)) item.addend = kToTop;
+  if (!small) item.addend = elsewhere();
   add(item);
 }
 
@@ -52,10 +56,11 @@ void Generator::loop() {
 void Generator::call() {
   calls_.push_back(unsigned(program_.items.size()));
   if (random_.below(2)) {
-    add({.shape = Shape::kPlain, .form = {.opcode = 0xe8, .immediate_bytes = 4}, .refers = Refers::kRelative});
+    add({.shape = Shape::kPlain, .form = {.opcode = 0xe8, .immediate_bytes = 4}, .refers = Refers::kRelative, .addend = elsewhere()});
   } else {
     const unsigned reg = destination();
-    add({.shape = Shape::kPlain, .form = {.opcode = 0xb8, .immediate_bytes = 4}, .reg = reg, .refers = Refers::kImmediate});
+    add({.shape = Shape::kPlain, .form = {.opcode = 0xb8, .immediate_bytes = 4}, .reg = reg, .refers = Refers::kImmediate,
+         .addend = elsewhere()});
     forget(reg);
     if (one_in(2)) {
       on_register({.opcode = 0xff}, 2, reg);
@@ -71,7 +76,7 @@ void Generator::call() {
 void Generator::indirect() {
   const unsigned reg = destination();
   forward_.push_back({unsigned(program_.items.size()), 10});
-  const i32 addend = code32_ && one_in(8) ? kToTop : 0;
+  const i32 addend = elsewhere();
   switch (random_.below(4)) {
     case 0:  // push label; ret
       add({.shape = Shape::kPlain, .form = {.opcode = 0x68, .immediate_bytes = 4}, .refers = Refers::kImmediate, .addend = addend});

@@ -3,6 +3,7 @@
 //   linear                     physical             what
 //   0 - 0x1ffff                the same             the system's: tables, handlers, stacks; supervisor only
 //   kRegion + page * 4096      by page_use()      what random programs use
+//   kMirror                    code pages, but 1      behind page 0 there is another one than in the region
 //   kTop - 0xffffffff          code pages 2, 3    the end of what 32-bit code can address
 //   kFar + region and top      one page           where 32-bit code would be if it did not wrap; also below 2^64
 //
@@ -25,6 +26,9 @@ inline constexpr u64 kPml4 = 0x1000, kPdpt = 0x2000, kPd = 0x3000, kLowTable = 0
 
 inline constexpr u64 kRegion = 0x40'0000, kRegionPages = 24;
 constexpr u64 page_at(unsigned page) { return kRegion + page * 4096u; }
+
+// Code pages again, but for page 1, which is kOtherCodePage.
+inline constexpr u64 kMirror = kRegion + 32 * 4096;
 
 // Pages of the region.
 inline constexpr unsigned kCodePages = 4;                       // 0-3

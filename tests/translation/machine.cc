@@ -73,6 +73,9 @@ void Machine::build() {
     put(kRegionTable + 8 * page, use.rights ? use.physical | use.rights : 0);
     put(kDefaults + 8 * page, use.physical | (use.rights ? use.rights : kAll));
   }
+  for (unsigned page = 0; page < kCodePages; ++page) {
+    put(kRegionTable + 8 * (page + ((kMirror - kRegion) >> 12)), page_use(page == 1 ? kOtherCodePage : page).physical | kAll);
+  }
   put(kGdt + 0x08, descriptor(kCode64));
   put(kGdt + 0x10, descriptor(kDataSegment));
   put(kGdt + 0x18, descriptor(kDataSegment | kDpl3));

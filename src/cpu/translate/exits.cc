@@ -203,6 +203,10 @@ const u8* Translator::far(const Exit& exit) {
   }
   const FarWords words = far_words(frame_.caller);
   const u8* const place = frame_.caller + words.place;
+  const auto here = fetch(frame_.page);
+  POLLUX_CHECK(here, "the page of running code is there");
+  note_place(frame_.context, here->physical.value, frame_.page);
+  if (places_.has_several(here->physical.value >> memory::kPageShift)) return place;
   u8* const caller = writable(frame_.caller);
   cache_.link_far(caller + words.place, caller + words.jump, to->physical >> memory::kPageShift, to->memory_entry,
                   frame_.epoch);

@@ -293,6 +293,7 @@ void Translator::visit(Visitor& v) {
     cache_.flush();
     frame_.jumps.fill({});
     epochs_ = {};
+    places_.clear();
   }
 }
 

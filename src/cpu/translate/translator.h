@@ -18,6 +18,7 @@
 #include "cpu/interpret/interpreter.h"
 #include "cpu/translate/frame.h"
 #include "cpu/translate/thunks.h"
+#include "cpu/translate/code_places.h"
 #include "cpu/translate/translation_cache.h"
 #include "cpu/translate/writer.h"
 #include "memory/code_region.h"
@@ -115,6 +116,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   u32 epoch(u64 context);
   // Makes the frame's transfers those of the MMU's state.
   void look_after_transfers();
+  void note_place(u64 context, u64 physical, u64 linear);
   void remember_jump(u64 rip, u64 context, Translation& to);
   void forget_jumps(std::span<Translation* const> to);
 
@@ -172,6 +174,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   };
   std::array<std::array<Epoch, 64>, 2> epochs_{};  // [upper half]
   u32 last_epoch_ = 0;
+  CodePlaces places_;
   u64 transfers_version_ = ~u64{0};  // of the MMU, when the frame's transfers were made
   Counters counters_;
 };

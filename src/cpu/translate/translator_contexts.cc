@@ -66,7 +66,31 @@ void Translator::look_after_transfers() {
   set(frame_.system_return, false, mmu::View::kUser);
 }
 
+// A page of code that runs at a linear address, or will.
+void Translator::note_place(u64 here, u64 physical, u64 linear) {
+  constexpr u64 kChanges = kContextChanges << 13;
+  const auto is_live = [this](u64 context) {
+    const u64 now = interpreter_.mmu().fetch_changes(context >> kUpperShiftInContext & 1) & kContextChanges;
+    return context != ~u64{0} && (context & kChanges) == now << 13;
+  };
+  const auto note = [&] {
+    return places_.note(here & ~kViewInContext, physical >> memory::kPageShift, linear >> memory::kPageShift, is_live);
+  };
+  CodePlaces::Noted noted = note();
+  if (noted == CodePlaces::Noted::kKnown) return;
+  if (noted == CodePlaces::Noted::kFull) {
+    places_.clear();
+    frame_.jumps.fill({});
+    note();
+  }
+  // No link that was made so far is taken any more.
+  epochs_ = {};
+  transfers_version_ = ~u64{0};
+  frame_.epoch = epoch(frame_.context);
+}
+
 void Translator::remember_jump(u64 rip, u64 here, Translation& to) {
+  note_place(here, to.physical, rip);
   const unsigned index = jump_index(rip);
   frame_.jumps[index] = {rip, here, to.memory_entry, &to};
   for (unsigned n = 0; n < to.jump_count && n < to.jumps.size(); ++n) {
