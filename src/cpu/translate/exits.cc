@@ -257,12 +257,19 @@ const u8* Translator::hot(const Exit& exit) {
   const auto code = fetch(rip);
   Translation* const old = code ? cache_.find(code->physical.value, mode()) : nullptr;
   if (!old || !old->counts) return next_code();
+  constexpr unsigned kLooks = 3;
+  if (Seen& seen = seen_[old]; seen.looks < kLooks && !stepping_) {
+    ++seen.looks;
+    frame_.heat[old->heat] = patience_.entered / 16;  // it comes again
+    return look_ahead(seen.offsets) ? next_code() : nullptr;
+  }
+  const std::vector<u16> seen = std::move(seen_.extract(old).mapped().offsets);
   // They are in the part that may be filled again for the new one.
   const u8* const host_entry = old->host_entry;
   const u8* const memory_entry = old->memory_entry;
   const u8* const lazy_entry = old->lazy_entry;
   const u16 changed = old->changed;
-  Translation& made = translate(*code, mode(), kLong, false);
+  Translation& made = translate(*code, mode(), kLong, false, seen);
   if (trace_holds()) {
     // What is linked to the old one goes on in the new one. Where the entries differ, saving the flags is as long as a
     // leap.

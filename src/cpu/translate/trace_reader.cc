@@ -350,8 +350,22 @@ i64 branch_target(const Step& step) { return i64(step.end()) + i64(step.d.immedi
 
 namespace {
 
+enum class Way { kUnknown, kOn, kTaken };
+
+// Which way a branch went more often, as far as was seen.
+Way seen_way(const Step& branch, std::span<const u16> seen) {
+  unsigned on = 0, taken = 0;
+  for (std::size_t n = 0; n + 1 < seen.size(); ++n) {
+    if (seen[n] != branch.offset) continue;
+    on += seen[n + 1] == branch.end();
+    taken += i64(seen[n + 1]) == branch_target(branch);
+  }
+  if (on == 0 && taken == 0) return Way::kUnknown;
+  return taken > on ? Way::kTaken : Way::kOn;
+}
+
 // Whether the trace goes on behind the step, and where.
-bool goes_on(Trace& trace, Step& step, u16 start, const Reach& reach) {
+bool goes_on(Trace& trace, Step& step, u16 start, const Reach& reach, std::span<const u16> seen) {
   if (step.action < Action::kBranch) return true;
   const i64 target = branch_target(step);
   const bool in_page = target >= 0 && target < i64(memory::kPageSize);
@@ -361,13 +375,21 @@ bool goes_on(Trace& trace, Step& step, u16 start, const Reach& reach) {
     return true;
   }
   if (step.action != Action::kBranch) return false;
+  const Way way = seen_way(step, seen);
+  if (way == Way::kOn) return true;
+  if (way == Way::kTaken && target != i64(start)) {
+    if (std::ranges::any_of(trace.steps, [&](const Step& s) { return s.offset == target; })) return false;
+    step.taken = true;
+    trace.end = u16(target);
+    return true;
+  }
   if (target > i64(step.offset)) return true;
   // Round the loop again while a whole turn fits.
   const std::size_t length = trace.steps.size();
   const std::size_t turns = trace.turns + 1;
   if (target != i64(start) || turns >= reach.turns || length + length / turns > reach.steps) return false;
   trace.turns = unsigned(turns);
-  step.loops = true;
+  step.taken = true;
   trace.end = start;
   return true;
 }
@@ -401,11 +423,11 @@ void begin_trace(Trace& trace, u16 offset) {
 }  // namespace
 
 void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset, u32 mode, const Reach& reach,
-                Trace& trace) {
+                std::span<const u16> seen, Trace& trace) {
   begin_trace(trace, offset);
   while (trace.steps.size() < reach.steps && trace.end < memory::kPageSize) {
     const ByteSpan bytes = page.subspan(trace.end, std::min<std::size_t>(15, page.size() - trace.end));
-    if (!read_step(reader, bytes, mode, trace) || !goes_on(trace, trace.steps.back(), offset, reach)) break;
+    if (!read_step(reader, bytes, mode, trace) || !goes_on(trace, trace.steps.back(), offset, reach, seen)) break;
   }
   if (reach.group) plan_accesses(trace.steps, word_of(mode));
   find_needed_flags(trace.steps);

@@ -2,12 +2,14 @@
 // written, and where the flags matter.
 //
 // A trace begins at any instruction of 64-bit code, or of the 32-bit code that flat32.h tells of. It follows jumps
-// within the page, runs on through forward conditional branches (side exits), and goes round a loop at its beginning
-// several times. It ends behind a call, a return, a jump elsewhere, another backward branch or an instruction that may
-// change what the following ones mean, before an instruction that does not exist or reaches into the next page, or when
-// it has gone as far as it may.
+// within the page, goes on behind conditional branches the way that the code went when somebody looked (the other way is
+// a side exit), and round a loop at its beginning several times. Without a look it runs on through forward branches, and
+// ends behind another backward one. It ends behind a call, a return, a jump elsewhere, a branch back into itself or an
+// instruction that may change what the following ones mean, before an instruction that does not exist or reaches into
+// the next page, or when it has gone as far as it may.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "base/bytes.h"
@@ -63,12 +65,14 @@ struct Step {
   Action action = Action::kInterpret;
   bool needed_before = false;  // the flags as they are before it: by a later instruction, or by a possible exit
   bool needed_after = false;
-  bool loops = false;     // kBranch: when taken, goes on with the step that comes next
+  bool taken = false;     // kBranch: the step that comes next is its target
   Access operand, stack;  // of memory
   u16 end() const { return u16(offset + d.length); }
 };
 
 inline constexpr u32 kViewShiftInMode = 8;
+
+inline constexpr u16 kElsewhere = 0xffff;
 
 // How far a trace may go.
 struct Reach {
@@ -88,9 +92,10 @@ struct Trace {
 };
 
 // mode: cpu/interpret/mode.h with its flat bits, and the view from kViewShiftInMode on. page: the whole page's bytes.
-// reach: at most kMaxSteps. trace: becomes what was read; its room is used again.
+// reach: at most kMaxSteps. seen: offsets of instructions in the order in which they were executed when somebody looked;
+// kElsewhere: of another page. trace: becomes what was read; its room is used again.
 void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset, u32 mode, const Reach& reach,
-                Trace& trace);
+                std::span<const u16> seen, Trace& trace);
 
 // One instruction that crosses a page, with its bytes. trace.steps is empty when it is for the interpreter.
 void read_crossing(interpret::InstructionReader& reader, ByteSpan bytes, u16 offset, u32 mode, Trace& trace);

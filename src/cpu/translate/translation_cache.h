@@ -37,6 +37,7 @@ struct Translation {
   u8 jump_count = 0;      // jump entries that have led here; more than there is room for: any may
   std::array<u16, 2> jumps{};
   u64 second_page = 0;               // of an instruction that crosses a page: where it ends, a page's number
+  u16 heat = 0;                      // Frame::heat that counts it
   u16 changed = 0;                   // registers, as bits, before the flags are overwritten
   const u8* lazy_entry = nullptr;    // entered with the flags pending, if they follow from others; nullptr: never
   const u8* host_entry = nullptr;    // executable addresses; entered with the guest's flags in the host's

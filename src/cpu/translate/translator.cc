@@ -241,19 +241,37 @@ std::optional<mmu::Translation> Translator::fetch(u64 rip) {
   return t;
 }
 
+bool Translator::look_ahead(std::vector<u16>& seen) {
+  const auto& rip = interpreter_.s().rip;
+  const u64 page = rip & ~memory::kPageMask;
+  unsigned steps = 0;
+  seen.push_back(kElsewhere);
+  for (;;) {
+    const bool in_page = (rip & ~memory::kPageMask) == page;
+    seen.push_back(in_page ? u16(rip & memory::kPageMask) : kElsewhere);
+    if (!in_page || ++steps > Trace::kMaxSteps || interpreter_.wants_turn() || position().value >= until_) return true;
+    ++counters_.interpreted_steps;
+    reason_ = interpreter_.advance(next_look(), interpret::Advance::kOneInstruction);
+    if (reason_ != StopReason::kPosition) return false;
+    if (interpreter_.has_delivered()) return true;
+  }
+}
+
 void Translator::make_room() {
   if (cache_.has_room(Writer::kRoom)) return;
   frame_.jumps.fill({});
+  seen_.clear();
   cache_.make_room();
   ++drops_;
   ++counters_.evictions;
 }
 
-Translation& Translator::translate(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts) {
+Translation& Translator::translate(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts,
+                                   std::span<const u16> seen) {
   make_room();
   const u64 offset = code.physical.value & memory::kPageMask;
   const ByteSpan page{code.host - offset, memory::kPageSize};
-  read_trace(interpreter_.reader(), page, u16(offset), mode, reach, trace_);
+  read_trace(interpreter_.reader(), page, u16(offset), mode, reach, seen, trace_);
   return write(code, mode, reach, counts);
 }
 
@@ -265,7 +283,10 @@ Translation& Translator::write(const mmu::Translation& code, u32 mode, const Rea
   made.counts = counts;
   made.crosses = trace_.crosses && trace_.steps.empty();
   std::optional<u16> heat;
-  if (counts) frame_.heat[*(heat = next_heat_++)] = patience_.entered;
+  if (counts) {
+    heat = made.heat = next_heat_++;
+    frame_.heat[made.heat] = patience_.entered;
+  }
   const u8* const hot = cache_.hot().at();
   const u8* const cold = cache_.cold().at();
   writer_.write(trace_, reach.compact, heat, made);

@@ -104,7 +104,11 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   // Code is interpreted until it was wanted often enough.
   bool is_cold(u64 physical);
   // counts: how often it is entered, and becomes hot one day.
-  Translation& translate(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts);
+  Translation& translate(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts,
+                         std::span<const u16> seen = {});
+  // Interprets from here to where the code leaves the page, or a trace could go no further, and notes the way. False: the
+  // run ends.
+  bool look_ahead(std::vector<u16>& seen);
   Translation& write(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts);
   void make_room();
 
@@ -153,6 +157,12 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   Layout layout_;
   TranslationCache cache_;
   Trace trace_;  // that is being translated
+  // Of hot translations: where their code went (read_trace).
+  struct Seen {
+    unsigned looks = 0;
+    std::vector<u16> offsets;
+  };
+  std::unordered_map<const Translation*, Seen> seen_;
   Thunks thunks_;
   Writer writer_;
   const Patience patience_;

@@ -7,10 +7,9 @@ namespace pollux::cpu::translate {
 
 void Writer::write_branch() {
   const Step& s = step();
-  // Where the trace goes round a loop, the way out is the side exit.
-  const unsigned wanted = (s.d.opcode & 15) ^ (s.loops ? 1 : 0);
+  const unsigned wanted = (s.d.opcode & 15) ^ (s.taken ? 1 : 0);
   const Condition c = host_condition(Condition(wanted));
-  edges_.push_back({a_->jump_if(c), index_, s.loops ? i64(s.end()) : branch_target(s), where_, repair_, flag_step_});
+  edges_.push_back({a_->jump_if(c), index_, s.taken ? i64(s.end()) : branch_target(s), where_, repair_, flag_step_});
 }
 
 // Out of line: the way of a taken branch.
