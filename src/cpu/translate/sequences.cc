@@ -5,7 +5,7 @@
 namespace pollux::cpu::translate {
 
 // mmu/tlb.h says what an entry is. The index is bits 12-25 of the address, scaled to the 16 bytes of an entry.
-u8* Sequences::look_up(i32 table, unsigned size, bool aligned) {
+u8* Sequences::look_up(i32 table, unsigned size, bool aligned, bool apart) {
   static_assert(sizeof(mmu::TlbEntry) == 16 && memory::kPageShift == 12);
   u8* miss;
   a_.mov32(kScratch, kAddressReg);
@@ -20,7 +20,11 @@ u8* Sequences::look_up(i32 table, unsigned size, bool aligned) {
     a_.arithmetic(7, kAddressReg, i32(memory::kPageSize - size));
     miss = a_.jump_if(kNbe);
   }
-  a_.op({.code = 0x03, .wide = true}, kAddressReg, Address{kFrameReg, table + 8 + below_, kScratch});
+  const Address host{kFrameReg, table + 8 + below_, kScratch};
+  if (apart)
+    a_.load(kScratch, host);
+  else
+    a_.op({.code = 0x03, .wide = true}, kAddressReg, host);
   return miss;
 }
 

@@ -16,7 +16,8 @@ class Sequences {
 
   // kAddressReg: linear, becomes host. kScratch: the entry's place in the table. The flags are lost. Returns the jump of
   // a miss, which finds the address less the entry's tag.
-  u8* look_up(i32 table, unsigned size, bool aligned);
+  // apart: the host address is the sum of both registers then.
+  u8* look_up(i32 table, unsigned size, bool aligned, bool apart = false);
 
   // kAddressReg: linear; then kScratch: the jump entry's place. Returns the jumps of a miss: another address, another
   // context.

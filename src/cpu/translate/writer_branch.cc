@@ -81,8 +81,8 @@ void Writer::write_jump() { go_to(branch_target(step()), index_); }
 void Writer::load_operand_target() {
   const decode::Decoded& d = step().d;
   if (d.has_memory) {
-    operand_address();
     save_flags();
+    operand_address(true);
     load_word(kAddressReg, operand_);
   } else {
     save_flags();

@@ -53,7 +53,7 @@ void Writer::add_segment_base(const decode::Decoded& d) {
   a_->op({.code = 0x03, .wide = !code32_}, kAddressReg, Address{kFrameReg, base});
 }
 
-void Writer::look_up(const Access& access, unsigned size, bool write) {
+void Writer::look_up(const Access& access, unsigned size, bool write, bool apart) {
   const bool group = access.kind == Access::Kind::kFirst;
   const bool aligned = access.aligned && !group;
   if (group) size = access.span;
@@ -64,13 +64,13 @@ void Writer::look_up(const Access& access, unsigned size, bool write) {
                  caller_word(group));
   } else {
     const u8* const again = a_->at();
-    u8* const miss = pieces().look_up(layout_.tables[view_][write], size, aligned);
+    u8* const miss = pieces().look_up(layout_.tables[view_][write], size, aligned, apart);
     early_exit(miss, ExitKind::kAccess, access_detail(size, write, aligned, group, view_), again);
   }
   if (group) a_->store(frame(offsetof(Frame, groups) + access.group * 8), kAddressReg);
 }
 
-void Writer::operand_address() {
+void Writer::operand_address(bool apart) {
   const decode::Decoded& d = step().d;
   const Access& access = step().operand;
   operand_ = {kAddressReg};
@@ -83,10 +83,12 @@ void Writer::operand_address() {
   flags_before_clobber();
   linear_address(d, -i32(operand_.displacement));
   check_alignment(access);  // before the look-up, which may set an accessed bit
+  apart &= !compact_ && access.kind == Access::Kind::kAlone;
   for (unsigned k = 0; k < d.operand_count; ++k) {
     if (d.operands[k].kind == decode::OperandKind::kMemory)
-      look_up(access, d.operands[k].bits / 8, d.operands[k].written);
+      look_up(access, d.operands[k].bits / 8, d.operands[k].written, apart);
   }
+  if (apart) operand_.index = kScratch;
   clobbered();
 }
 

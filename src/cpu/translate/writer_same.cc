@@ -1,4 +1,5 @@
 // Instructions that are written as they are, with the host's names of the registers.
+#include <algorithm>
 #include <optional>
 
 #include "cpu/translate/writer.h"
@@ -65,9 +66,17 @@ Opcode Writer::opcode_of(const decode::Decoded& d) {
           .repeat = d.encoding.repeat};
 }
 
+// Whether nothing before the access to memory needs kScratch.
+bool Writer::leaves_scratch() const {
+  const Step& s = step();
+  if (s.flags.reads || (s.flags.writes_some && needed_after())) return false;
+  return std::none_of(s.d.operands.begin(), s.d.operands.begin() + s.d.operand_count,
+                      [&](const Operand& o) { return in_memory(o) && !only_writes(s.d, o); });
+}
+
 void Writer::write_same() {
   const Step& s = step();
-  if (s.d.has_memory) operand_address();
+  if (s.d.has_memory) operand_address(leaves_scratch());
   Opcode o = opcode_of(s.d);
   if (const auto condition = s.flags.reads ? condition_of(s.d) : std::nullopt) {
     o.code = u8((o.code & 0xf0) | host_condition(*condition));

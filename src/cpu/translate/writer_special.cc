@@ -39,7 +39,7 @@ void Writer::write_scan() {
   const Opcode o{.code = s.d.opcode, .map = 1, .wide = s.d.encoding.wide};
   Reg result = kAddressReg;
   if (s.d.has_memory) {
-    operand_address();
+    operand_address(true);
     result = kScratch;
     a_->op(o, result, operand_);
   } else {
@@ -82,7 +82,7 @@ void Writer::write_divide() {
   const bool wide = s.d.encoding.wide;
   const auto give_up = [&](Condition c) { early_exit(a_->jump_if(c)); };
   if (s.d.has_memory) {
-    operand_address();
+    operand_address(true);
     flags_before_clobber();
     a_->op({.code = 0x8b, .wide = wide}, kScratch, operand_);
   } else {

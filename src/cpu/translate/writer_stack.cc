@@ -8,7 +8,7 @@ void Writer::write_push() {
   const decode::Operand& from = d.operands[0];
   const bool memory = from.kind == decode::OperandKind::kMemory;
   if (memory) {
-    operand_address();
+    operand_address(true);
     load_word(kAddressReg, operand_);
     a_->store(frame(offsetof(Frame, value)), kAddressReg);
   }
