@@ -354,9 +354,10 @@ enum class Way { kUnknown, kOn, kTaken };
 
 // Which way a branch went more often, as far as was seen.
 Way seen_way(const Step& branch, std::span<const u16> seen) {
+  constexpr int kLongestBlock = 512;  // bytes
   unsigned on = 0, taken = 0;
   for (std::size_t n = 0; n + 1 < seen.size(); ++n) {
-    if (seen[n] != branch.offset) continue;
+    if (branch.offset < seen[n] || branch.offset - seen[n] >= kLongestBlock) continue;
     on += seen[n + 1] == branch.end();
     taken += i64(seen[n + 1]) == branch_target(branch);
   }

@@ -92,8 +92,9 @@ struct Trace {
 };
 
 // mode: cpu/interpret/mode.h with its flat bits, and the view from kViewShiftInMode on. page: the whole page's bytes.
-// reach: at most kMaxSteps. seen: offsets of instructions in the order in which they were executed when somebody looked;
-// kElsewhere: of another page. trace: becomes what was read; its room is used again.
+// reach: at most kMaxSteps. seen: offsets where the interpreter's blocks begin (a branch ends one), in the order in which
+// they were executed when somebody looked; kElsewhere: in another page. trace: becomes what was read; its room is used
+// again.
 void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset, u32 mode, const Reach& reach,
                 std::span<const u16> seen, Trace& trace);
 

@@ -244,14 +244,14 @@ std::optional<mmu::Translation> Translator::fetch(u64 rip) {
 bool Translator::look_ahead(std::vector<u16>& seen) {
   const auto& rip = interpreter_.s().rip;
   const u64 page = rip & ~memory::kPageMask;
-  unsigned steps = 0;
+  const u64 end = std::min(position().value + Trace::kMaxSteps, until_);
   seen.push_back(kElsewhere);
   for (;;) {
     const bool in_page = (rip & ~memory::kPageMask) == page;
     seen.push_back(in_page ? u16(rip & memory::kPageMask) : kElsewhere);
-    if (!in_page || ++steps > Trace::kMaxSteps || interpreter_.wants_turn() || position().value >= until_) return true;
+    if (!in_page || position().value >= end || interpreter_.wants_turn()) return true;
     ++counters_.interpreted_steps;
-    reason_ = interpreter_.advance(next_look(), interpret::Advance::kOneInstruction);
+    reason_ = interpreter_.advance(next_look(), interpret::Advance::kOneBlock);
     if (reason_ != StopReason::kPosition) return false;
     if (interpreter_.has_delivered()) return true;
   }
