@@ -46,10 +46,7 @@ u32 TranslationCache::add_lent(const interpret::Instruction& lent) {
 }
 
 void TranslationCache::replace(Translation& old) {
-  Translation** at = &by_page_[old.physical >> memory::kPageShift];
-  while (*at != &old) at = &(*at)->next;
-  *at = old.next;
-  hide(old);
+  hide(old);  // it stays in its page's list
   old.replaced = true;
   Translation* const one[] = {&old};
   dropped_(one);

@@ -114,7 +114,7 @@ class TranslationCache {
   u8* next_chunk_ = nullptr;  // of the part
   Assembler hot_, cold_;
   TranslationIndex index_;
-  std::unordered_map<u64, Translation*> by_page_;      // lists of those that are not dropped
+  std::unordered_map<u64, Translation*> by_page_;      // lists of those that are not dropped, or replaced
   std::unordered_map<u64, std::vector<u64>> reached_;  // from which pages, perhaps no longer
   std::unordered_map<u64, std::vector<FarLink>> far_;  // to pages
   std::vector<Translation*> page_;                     // that is being dropped
