@@ -10,7 +10,7 @@ class Silent(Exception):
 
 
 class Console:
-    """Lines of one machine, each with the host's time at which its end arrived.
+    """Lines of one machine, each with the host's time (or what else `clock` tells) at which its end arrived.
 
     `read` and `write` are file descriptors. Where `shares_clock`, the other end's clock is this host's, and the times
     that its marks carry are taken rather than the times at which they arrive.
@@ -18,6 +18,7 @@ class Console:
 
     def __init__(self, read, write, shares_clock=False):
         self.read, self.write, self.shares_clock = read, write, shares_clock
+        self.clock = time.monotonic
         self.text = b""
         self.log = []  # the last lines, for a failure's report
 
@@ -29,7 +30,7 @@ class Console:
             piece = os.read(self.read, 65536)
         except OSError:
             piece = b""
-        arrived = time.monotonic()
+        arrived = self.clock()
         if not piece:
             raise Silent("ended; its last words: " + self.tail())
         self.text += piece
@@ -40,8 +41,8 @@ class Console:
 
     def text_time(self, text, limit_s):
         """When this text arrived, wherever in a line; what came before it is dropped."""
-        deadline = arrived = time.monotonic()
-        deadline += limit_s
+        arrived = self.clock()
+        deadline = time.monotonic() + limit_s
         while text not in self.text:
             arrived = self._more(deadline)
             self.text = self.text[-65536:]
@@ -51,7 +52,7 @@ class Console:
     def lines(self, limit_s):
         """Yields (line, time of arrival); a line that the kernel put before a marker of ours is cut off."""
         deadline = time.monotonic() + limit_s
-        arrived = time.monotonic()
+        arrived = self.clock()
         while True:
             while b"\n" in self.text:
                 line, self.text = self.text.split(b"\n", 1)
