@@ -25,7 +25,11 @@ std::string Check::difference(Machine& a, Machine& b, const Finish& x, const Fin
 }
 
 std::string Check::step(Machine& a, Machine& b, u64 until, const char* what, bool& ended) {
-  Finish x{.reason = a.run(until)}, y{.reason = b.run(until)};
+  return follow(a, b, b.run(until), until, what, ended);
+}
+
+std::string Check::follow(Machine& a, Machine& b, cpu::StopReason reason, u64 until, const char* what, bool& ended) {
+  Finish x{.reason = a.run(until)}, y{.reason = reason};
   x.position = a.position(), y.position = b.position();
   x.digest = a.digest(), y.digest = b.digest();
   ended = x.reason != cpu::StopReason::kPosition;
@@ -39,13 +43,10 @@ std::string Check::early_steps(u64 until, Random& random, bool& ended) {
   static const std::atomic<bool> kAsked{true};
   for (;;) {
     const cpu::StopReason reason = translator_.run(until, {&kAsked, 1 + random.below(64)});
-    if (reason != cpu::StopReason::kEarly) break;
-    Finish x{.reason = interpreter_.run(translator_.position())};
-    x.position = interpreter_.position(), x.digest = interpreter_.digest();
-    const Finish y{translator_.position(), translator_.digest(), cpu::StopReason::kPosition};
-    if (x != y) return difference(interpreter_, translator_, x, y, "early");
+    if (reason != cpu::StopReason::kEarly) return follow(interpreter_, translator_, reason, until, "early, to the end", ended);
+    const std::string text = follow(interpreter_, translator_, cpu::StopReason::kPosition, translator_.position(), "early", ended);
+    if (!text.empty()) return text;
   }
-  return step(interpreter_, translator_, until, "to the end, early", ended);
 }
 
 std::string Check::whole(const Program& program, Machine& other, u64 end) {

@@ -41,6 +41,8 @@ class Check {
   std::string cut(const Program& program);
   // Both machines to the position; how they differ, if they do.
   std::string step(Machine& a, Machine& b, u64 until, const char* what, bool& ended);
+  // The same, where b has run already and says why it stopped.
+  std::string follow(Machine& a, Machine& b, cpu::StopReason reason, u64 until, const char* what, bool& ended);
   std::string early_steps(u64 until, Random& random, bool& ended);
   std::string difference(Machine& a, Machine& b, const Finish& x, const Finish& y, const char* what);
 
