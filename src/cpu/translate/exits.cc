@@ -252,12 +252,12 @@ const u8* Translator::link(const Exit& exit, const u8* record) {
 }
 
 const u8* Translator::hot(const Exit& exit) {
+  constexpr unsigned kLooks = 3;
   settle(exit);
   const u64 rip = interpreter_.s().rip;
   const auto code = fetch(rip);
   Translation* const old = code ? cache_.find(code->physical.value, mode()) : nullptr;
   if (!old || !old->counts) return next_code();
-  constexpr unsigned kLooks = 3;
   if (Seen& seen = seen_[old]; seen.looks < kLooks && !stepping_) {
     ++seen.looks;
     frame_.heat[old->heat] = patience_.entered / 16;  // it comes again

@@ -378,7 +378,7 @@ bool goes_on(Trace& trace, Step& step, u16 start, const Reach& reach, std::span<
   if (step.action != Action::kBranch) return false;
   const Way way = seen_way(step, seen);
   if (way == Way::kOn) return true;
-  if (way == Way::kTaken && target != i64(start)) {
+  if (way == Way::kTaken && in_page && target != i64(start)) {
     if (std::ranges::any_of(trace.steps, [&](const Step& s) { return s.offset == target; })) return false;
     step.taken = true;
     trace.end = u16(target);

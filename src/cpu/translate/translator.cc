@@ -312,6 +312,7 @@ void Translator::visit(Visitor& v) {
   interpreter_.visit(v);
   if (v.restoring()) {
     cache_.flush();
+    seen_.clear();
     frame_.jumps.fill({});
     epochs_ = {};
     places_.clear();
