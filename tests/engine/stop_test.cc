@@ -26,6 +26,28 @@ TEST_P(Stops, AStopAskedForByTheLastInstructionOfARunIsToldAtItsEnd) {
   EXPECT_EQ(m.run(400), StopReason::kHalted);
 }
 
+// Its repetitions end where the run does; what comes next has not been looked at yet, so translated code cannot go on there.
+TEST_P(Stops, ARepeatedInstructionThatTheRunEndsBehindIsTheLast) {
+  Machine m(GetParam());
+  m.long_mode();
+  m.put<u64>(0x11008, 0x13000 | 7);  // at 1 GiB the pages 0x20000 and 0x21000, of 4 KiB
+  m.put<u64>(0x13000, 0x14000 | 7);
+  m.put<u64>(0x14000, 0x20000 | 3);
+  m.put<u64>(0x14008, 0x21000 | 3);
+  m.bytes(0x20ff9, {0xb9, 112, 0, 0, 0, 0xf3, 0xa4});  // mov ecx, 112; rep movsb
+  m.bytes(0x21000, {0x48, 0xff, 0xc0, 0xf4});          // inc rax; hlt
+  m.state().gpr[x86::kRsi] = 0x2000;
+  m.state().gpr[x86::kRdi] = 0x3000;
+  m.state().rip = 0x4000'0ff9;
+  m.cpu->state_changed();
+  EXPECT_EQ(m.run(113), StopReason::kPosition);
+  EXPECT_EQ(m.cpu->position(), door::Position(113));
+  EXPECT_EQ(m.state().gpr[x86::kRax], 0u);
+  EXPECT_EQ(m.state().rip, 0x4000'1000u);
+  EXPECT_EQ(m.run(1000), StopReason::kHalted);
+  EXPECT_EQ(m.cpu->position(), door::Position(115));
+}
+
 INSTANTIATE_TEST_SUITE_P(Engines, Stops, testing::Values("interpret", "translate", "check"),
                          [](const auto& named) { return std::string(named.param); });
 

@@ -223,8 +223,10 @@ const u8* Translator::lent(const Exit& exit, const u8* record) {
   const bool goes_on =
       exit.detail == kGoesOn && interpreter_.s().rip == behind && !interpreter_.wants_turn() && trace_holds();
   const i64 counted = exit.give_back - 1;
+  // Repetitions may have come as far as the end of the run.
+  const bool far_enough = position().value + kMargin + u64(counted) <= horizon_;
+  if (!goes_on || !far_enough || exits_ >= kExitsToLook) return next_code();
   budget_ = new_budget();
-  if (!goes_on || budget_ < counted || exits_ >= kExitsToLook) return next_code();
   frame_.budget = budget_ - counted;
   return record + sizeof(Exit);
 }

@@ -14,6 +14,7 @@
 #include <memory>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "cpu/cpu.h"
 #include "cpu/interpret/interpreter.h"
 #include "cpu/translate/code_places.h"
@@ -89,7 +90,10 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   // The running trace is the last one before a look.
   void end_with_trace();
   // Up to where the interpreter may go on by itself.
-  u64 next_look() const { return std::max(horizon_, position().value + 1); }
+  u64 next_look() const {
+    POLLUX_CHECK(position().value < until_, "nothing executes at the end of a run");
+    return std::max(horizon_, position().value + 1);
+  }
   // What translated code may execute before it comes back. Never negative: code that goes on may compare with it.
   i64 new_budget() const { return std::max<i64>(0, i64(horizon_ - position().value) - i64(kMargin)); }
   bool may_translate() const;
