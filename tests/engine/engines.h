@@ -1,8 +1,10 @@
 // The engines by name, for tests of what all of them must do.
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "cpu/check/make_checker.h"
 #include "cpu/interpret/test_machine.h"
@@ -18,6 +20,14 @@ Maker checker(const cpu::check::MakeSubject& subject, const cpu::check::OnDiffer
 struct Machine : cpu::interpret::TestMachine {
   explicit Machine(const std::string& name) : Machine(maker(name)) {}
   explicit Machine(const Maker& make) : TestMachine(4 << 20, make) {}
+
+  // In long mode: physical pages of 4 KiB from 1 GiB on, one after the other, through the table at 0x14000.
+  void map_at_1_gib(std::initializer_list<u64> pages) {
+    put<u64>(0x11008, 0x13000 | 7);
+    put<u64>(0x13000, 0x14000 | 7);
+    u64 entry = 0x14000;
+    for (const u64 page : pages) put<u64>(std::exchange(entry, entry + 8), page | 3);
+  }
 };
 
 }  // namespace pollux::test::engine

@@ -45,12 +45,10 @@ TEST_P(Links, CodeInAnotherPageIsWrittenToInTheMiddle) {
   expect_both(m);
 }
 
-// At 1 GiB, through a table at 0x14000: the page at 0x20000, which adds to rax. The one at 0x21000 adds to rbx.
+// At 1 GiB: the page at 0x20000, which adds to rax. The one at 0x21000 adds to rbx.
 void load_pages(Machine& m) {
   m.long_mode();
-  m.put<u64>(0x11008, 0x13000 | 7);
-  m.put<u64>(0x13000, 0x14000 | 7);
-  m.put<u64>(0x14000, 0x20000 | 3);
+  m.map_at_1_gib({0x20000});
   m.bytes(0x20000, kIncRax);
   m.bytes(0x21000, kIncRbx);
   m.state().gpr[x86::kRcx] = 100;
@@ -80,10 +78,7 @@ TEST_P(Links, AnotherAddressSpaceIsEnteredInTheMiddle) {
 TEST_P(Links, APageThatIsMappedTwiceLeadsOnFromEach) {
   Machine m(GetParam());
   load_pages(m);
-  m.put<u64>(0x14000, 0x22000 | 3);
-  m.put<u64>(0x14008, 0x20000 | 3);
-  m.put<u64>(0x14010, 0x22000 | 3);
-  m.put<u64>(0x14018, 0x21000 | 3);
+  m.map_at_1_gib({0x22000, 0x20000, 0x22000, 0x21000});
   m.bytes(0x22000, {0xe8, 0xfb, 0x0f, 0, 0, 0xff, 0xc9, 0x75, 0xf7, 0xc3});  // next: call next + 0x1000; dec ecx; jnz next; ret
   // mov ebp, 5; next: mov ecx, 100; mov edi, 0x40000000; call rdi; mov ecx, 100; mov edi, 0x40002000; call rdi; dec ebp;
   // jnz next; hlt

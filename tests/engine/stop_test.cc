@@ -30,10 +30,7 @@ TEST_P(Stops, AStopAskedForByTheLastInstructionOfARunIsToldAtItsEnd) {
 TEST_P(Stops, ARepeatedInstructionThatTheRunEndsBehindIsTheLast) {
   Machine m(GetParam());
   m.long_mode();
-  m.put<u64>(0x11008, 0x13000 | 7);  // at 1 GiB the pages 0x20000 and 0x21000, of 4 KiB
-  m.put<u64>(0x13000, 0x14000 | 7);
-  m.put<u64>(0x14000, 0x20000 | 3);
-  m.put<u64>(0x14008, 0x21000 | 3);
+  m.map_at_1_gib({0x20000, 0x21000});
   m.bytes(0x20ff9, {0xb9, 112, 0, 0, 0, 0xf3, 0xa4});  // mov ecx, 112; rep movsb
   m.bytes(0x21000, {0x48, 0xff, 0xc0, 0xf4});          // inc rax; hlt
   m.state().gpr[x86::kRsi] = 0x2000;

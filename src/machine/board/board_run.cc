@@ -84,13 +84,12 @@ void Board::run_processor(door::Position until, EarlyStop early) {
   const cpu::StopReason reason = cpu.run(until, early);
   in_processor_ = false;
   // What retires nothing has a position of its own, so that "before it" and "after it" differ.
-  if (reason == cpu::StopReason::kDelivering) cpu.set_position(cpu.position() + 1);
-  if (reason == cpu::StopReason::kShutdown) {
-    cpu.set_position(cpu.position() + 1);
+  const bool shut_down = reason == cpu::StopReason::kShutdown;
+  if (shut_down || reason == cpu::StopReason::kDelivering) cpu.set_position(cpu.position() + 1);
+  POLLUX_CHECK(cpu.position() > from, "a processor that can run does run");
+  if (shut_down) {
     emit(door::OperatorOutput{"The guest's processor shut down after a triple fault."});
     emit(door::PowerOutput{door::PowerEvent::kReset, 0});
-  } else {
-    POLLUX_CHECK(cpu.position() > from, "a processor that can run does run");
   }
   for (std::size_t i = taken; i < outputs_.size(); ++i) outputs_[i].position = cpu.position();
 }

@@ -7,13 +7,12 @@ the ratios: about 3 % remain, where times one after the other differ by half.
 
 import argparse
 import glob
-import math
 import os
 import shutil
 import sys
 import threading
 
-from . import prepare, rows
+from . import prepare, rows, table
 from .command import make_setup
 from .console import Failed, Silent
 from .targets import Pollux
@@ -122,21 +121,19 @@ def main(words):
         print(f"{n}: {program}")
     others = range(1, len(options.program))
     print(f"{'':18}" + "".join(f"{f'{n}, s':>10}" for n in range(len(options.program))) + "".join(f"{f'{n} / 0':>9}" for n in others))
-    logarithms = [[] for _ in options.program]
+    ratios = []  # a list for each row
     try:
         machines.start()
         for row in chosen:
             times = measure(machines, row, options)
-            ratios = [time / times[0] for time in times]
-            for n, ratio in enumerate(ratios):
-                logarithms[n].append(math.log(ratio))
-            print(f"{row.name:18}" + "".join(f"{time:10.3f}" for time in times) + "".join(f"{ratios[n]:9.3f}" for n in others), flush=True)
+            ratios.append([time / times[0] for time in times])
+            print(f"{row.name:18}" + "".join(f"{time:10.3f}" for time in times) + "".join(f"{ratios[-1][n]:9.3f}" for n in others), flush=True)
     except Silent as silent:
         print(f"bench: {silent}", file=sys.stderr)
         return 1
     finally:
         machines.close()
     if others and chosen:
-        means = "".join(f"{math.exp(sum(logarithms[n]) / len(logarithms[n])):9.3f}" for n in others)
+        means = "".join(f"{table.geometric_mean([row[n] for row in ratios]):9.3f}" for n in others)
         print(f"{'geometric mean':18}" + " " * 10 * len(options.program) + means)
     return 0
