@@ -21,7 +21,7 @@ class CodePlaces {
   template <class IsLive>
   Noted note(u64 context, u64 page, u64 linear, IsLive is_live) {
     Place* free = nullptr;
-    const u64 first = ((context ^ context >> 32) * 0x9e37'79b9 ^ page) % kPlaces;
+    const u64 first = home(context, page);
     for (u64 n = 0; n < kProbes; ++n) {
       Place& place = places_[(first + n) % kPlaces];
       if (place.context == context && place.page == page) {
@@ -51,6 +51,12 @@ class CodePlaces {
     u64 page : 63 = 0;
     u64 several : 1 = 0;
   };
+  // Neighbours lie side by side, but only so many: a row of pages as long as kProbes would leave no place for others.
+  static constexpr u64 home(u64 context, u64 page) {
+    constexpr u64 kNeighbours = 4, kMix = 0x9e37'79b9'7f4a'7c15;
+    const u64 group = ((context * kMix ^ page / kNeighbours) * kMix) >> 32;
+    return (group * kNeighbours + page % kNeighbours) % kPlaces;
+  }
   std::array<Place, kPlaces> places_{};
   std::unordered_set<u64> several_;
 };

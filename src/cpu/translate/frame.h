@@ -21,8 +21,8 @@ struct JumpEntry {
   const u8* code = nullptr;
   Translation* translation = nullptr;
 };
-inline constexpr unsigned kJumpEntries = 1 << 15;
-inline constexpr unsigned jump_index(u64 linear) { return unsigned(linear ^ linear >> 15) & (kJumpEntries - 1); }
+inline constexpr unsigned kJumpBits = 16, kJumpEntries = 1 << kJumpBits;
+inline constexpr unsigned jump_index(u64 linear) { return unsigned(linear ^ linear >> kJumpBits) & (kJumpEntries - 1); }
 
 // Where SYSCALL and SYSRET lead: what the frame then holds.
 struct Transfer {

@@ -31,7 +31,7 @@ u8* Sequences::look_up(i32 table, unsigned size, bool aligned, bool apart) {
 std::array<u8*, 2> Sequences::find_jump() {
   static_assert(sizeof(JumpEntry) == 32);
   a_.mov32(kScratch, kAddressReg);
-  a_.shift(5, kScratch, 15, false);
+  a_.shift(5, kScratch, kJumpBits, false);
   a_.op({.code = 0x33}, kScratch, kAddressReg);
   a_.arithmetic(4, kScratch, kJumpEntries - 1, false);
   a_.shift(4, kScratch, 5, false);

@@ -203,6 +203,8 @@ class Writer {
   };
   Boundary before_step() const { return {step().offset, count() - index_}; }
   Boundary behind_trace() const { return {trace_->end, 0}; }
+  // Short traces of programs do not: few of them run often in one address space, and a link is more code.
+  bool links_far() const { return !compact_ || view_ != unsigned(mmu::View::kUser); }
   Far begin_far();
   void take_far(Far& far, i64 target, unsigned rest);
   void miss_far(const Far& far, i64 target, Boundary from);

@@ -9,20 +9,20 @@ void Writer::write_call() {
   if (in_page(target)) {
     push_return();
     go_to(target, index_);
-  } else if (compact_) {
-    load_target(target);
-    find_jump_or_exit();
-    call_found();
-  } else {
+  } else if (links_far()) {
     Far far = begin_far();
     push_return();
     take_far(far, target, 0);
     Assembler* const here = std::exchange(a_, cold_);
-    compact_ = true;
+    const bool compact = std::exchange(compact_, true);
     miss_far(far, target, before_step());
     call_found();
-    compact_ = false;
+    compact_ = compact;
     a_ = here;
+  } else {
+    load_target(target);
+    find_jump_or_exit();
+    call_found();
   }
 }
 

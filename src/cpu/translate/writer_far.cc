@@ -34,15 +34,15 @@ void Writer::miss_far(const Far& far, i64 target, Boundary from) {
 // rest: instructions behind this one that are counted and will not be executed.
 void Writer::go_far(i64 target, Boundary from, unsigned rest) {
   Assembler* const here = a_;
-  if (compact_) {
-    load_target(target);
-    call_and_say(thunks_.find_jump,
-                 {.give_back = from.give_back, .offset = from.offset, .flags_from = CallerWord::kFlagsMask});
-  } else {
+  if (links_far()) {
     Far far = begin_far();
     take_far(far, target, rest);
     a_ = cold_;
     miss_far(far, target, from);
+  } else {
+    load_target(target);
+    call_and_say(thunks_.find_jump,
+                 {.give_back = from.give_back, .offset = from.offset, .flags_from = CallerWord::kFlagsMask});
   }
   if (rest) a_->arithmetic(0, frame(offsetof(Frame, budget)), i32(rest));
   a_->jump(thunks_.take_jump);
