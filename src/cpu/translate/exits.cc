@@ -284,6 +284,7 @@ const u8* Translator::hot(const Exit& exit) {
     // Both have the same instructions up to where the flags are overwritten.
     if (lazy_entry && made.lazy_entry && made.changed == changed) leap(lazy_entry, made.lazy_entry);
     cache_.replace(*old);
+    redirect_jumps(*old, made);
   }
   remember_jump(rip, context(rip), made);
   return begin(made);

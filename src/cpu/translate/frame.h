@@ -21,7 +21,7 @@ struct JumpEntry {
   const u8* code = nullptr;
   Translation* translation = nullptr;
 };
-inline constexpr unsigned kJumpBits = 16, kJumpEntries = 1 << kJumpBits;
+inline constexpr unsigned kJumpBits = 16, kJumpEntries = 1 << kJumpBits;  // u16 counts them
 inline constexpr unsigned jump_index(u64 linear) { return unsigned(linear ^ linear >> kJumpBits) & (kJumpEntries - 1); }
 
 // Where SYSCALL and SYSRET lead: what the frame then holds.

@@ -48,8 +48,6 @@ u32 TranslationCache::add_lent(const interpret::Instruction& lent) {
 void TranslationCache::replace(Translation& old) {
   hide(old);  // it stays in its page's list
   old.replaced = true;
-  Translation* const one[] = {&old};
-  dropped_(one);
 }
 
 void TranslationCache::reaches(const Translation& t, u64 second_page) {

@@ -34,8 +34,8 @@ struct Translation {
   bool counts = false;    // how often it is entered, and becomes hot
   bool crosses = false;   // it has no steps: its first instruction reaches into the next page
   u8 steps = 0;           // 0: the first instruction is for the interpreter; the code only says so
-  u8 jump_count = 0;      // jump entries that have led here; more than there is room for: any may
-  std::array<u16, 2> jumps{};
+  u8 jump_count = 0;
+  std::array<u16, 4> jumps{};  // the jump entries that lead here, and perhaps some that do no more
   u64 second_page = 0;               // of an instruction that crosses a page: where it ends, a page's number
   u16 heat = 0;                      // Frame::heat that counts it
   u16 changed = 0;                   // registers, as bits, before the flags are overwritten
@@ -53,7 +53,7 @@ class TranslationCache {
 
   Translation* find(u64 physical, u32 mode) const { return index_.find(key(physical, mode)); }
   Translation& add(u64 physical, u32 mode);
-  // Another one of the same key has taken its place, and its code leads there: it is found no more.
+  // Another one of the same key has taken its place, and its code leads there: it is found no more. dropped is not told.
   void replace(Translation& old);
   // It depends on that page, too: the translations of both pages are dropped together.
   void reaches(const Translation& t, u64 second_page);

@@ -127,6 +127,8 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   void note_place(u64 context, u64 physical, u64 linear);
   void remember_jump(u64 rip, u64 context, Translation& to);
   void forget_jumps(std::span<Translation* const> to);
+  // to: new.
+  void redirect_jumps(const Translation& from, Translation& to);
 
   // exits.cc
   u8* writable(const u8* code) const { return const_cast<u8*>(code) - cache_.executable(); }

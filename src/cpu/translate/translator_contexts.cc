@@ -1,5 +1,7 @@
 // What jump entries, links between pages and transfers rely on: what linear addresses mean, as a context, and the number
 // that stands for one.
+#include <algorithm>
+
 #include "cpu/interpret/mode.h"
 #include "cpu/translate/translator.h"
 
@@ -91,27 +93,39 @@ void Translator::note_place(u64 here, u64 physical, u64 linear) {
 
 void Translator::remember_jump(u64 rip, u64 here, Translation& to) {
   note_place(here, to.physical, rip);
-  const unsigned index = jump_index(rip);
+  const u16 index = u16(jump_index(rip));
   frame_.jumps[index] = {rip, here, to.memory_entry, &to};
-  for (unsigned n = 0; n < to.jump_count && n < to.jumps.size(); ++n) {
-    if (to.jumps[n] == index) return;
+  const auto known = std::span(to.jumps).first(to.jump_count);
+  if (std::ranges::find(known, index) != known.end()) return;
+  if (to.jump_count < to.jumps.size()) {
+    to.jumps[to.jump_count++] = index;
+    return;
   }
-  if (to.jump_count < to.jumps.size()) to.jumps[to.jump_count] = u16(index);
-  if (to.jump_count <= to.jumps.size()) ++to.jump_count;
+  // Another one gives its place: one that leads here no more, or will not.
+  auto other = std::ranges::find_if(known, [&](u16 n) { return frame_.jumps[n].translation != &to; });
+  if (other == known.end()) {
+    other = known.begin() + index % known.size();
+    frame_.jumps[*other] = {};
+  }
+  *other = index;
 }
 
 void Translator::forget_jumps(std::span<Translation* const> to) {
-  bool any = false;
   for (const Translation* t : to) {
-    any |= t->jump_count > t->jumps.size();
-    for (unsigned n = 0; n < t->jump_count && n < t->jumps.size(); ++n) {
-      JumpEntry& jump = frame_.jumps[t->jumps[n]];
-      if (jump.translation == t) jump = {};
+    for (const u16 n : std::span(t->jumps).first(t->jump_count)) {
+      if (frame_.jumps[n].translation == t) frame_.jumps[n] = {};
     }
   }
-  if (!any) return;
-  for (JumpEntry& jump : frame_.jumps) {
-    if (jump.translation && jump.translation->dropped) jump = {};
+}
+
+void Translator::redirect_jumps(const Translation& from, Translation& to) {
+  to.jumps = from.jumps;
+  to.jump_count = from.jump_count;
+  for (const u16 n : std::span(to.jumps).first(to.jump_count)) {
+    JumpEntry& jump = frame_.jumps[n];
+    if (jump.translation != &from) continue;
+    jump.code = to.memory_entry;
+    jump.translation = &to;
   }
 }
 
