@@ -31,8 +31,8 @@ inline constexpr u16 access_detail(unsigned size, bool write, bool aligned, bool
 inline constexpr u16 kOtherContext = 1, kFromLink = 2;
 // kLent: the trace goes on behind the instruction.
 inline constexpr u16 kGoesOn = 1;
-// kLink: the jump leaves the guest's flags in the host's; with flags_from: the registers that they follow from, as they
-// still are.
+// kLink: the jump leaves the guest's flags in the host's; with flags_from, and for kCrosses: the registers that they
+// follow from, as they still are. kCrosses: 0 if there are none.
 inline constexpr u16 kHostFlags = 1;
 
 // Exit::give_back of a thunk's record: the code that called the thunk says it, and offset and flags_from, in the

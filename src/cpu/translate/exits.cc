@@ -141,11 +141,17 @@ const u8* Translator::crosses(const Exit& exit, const u8* record) {
   settle(exit);
   const Translation* separate = find_separate(interpreter_.s().rip);
   if (!separate) return interpret_one();
-  // Pending flags stay so: up to where they are overwritten, both have the same instructions.
-  const u8* entry = exit.flags_from == Exit::kNone ? separate->memory_entry : nullptr;
-  if (exit.flags_from == Exit::kPending) entry = separate->lazy_entry;
+  const u8* entry = separate->lazy_entry;
+  u16 pending = Exit::kNone;
+  switch (exit.flags_from) {
+    case Exit::kNone: entry = separate->memory_entry; break;
+    case Exit::kPending: break;  // they stay so: up to where they are overwritten, both have the same instructions
+    default:
+      pending = exit.flags_from;
+      if (!exit.detail || (exit.detail & separate->changed)) entry = nullptr;
+  }
   if (entry && trace_holds()) {
-    write_link(writable(record) - kCall, exit.give_back, entry - cache_.executable());
+    write_link(writable(record) - kCall, exit.give_back, entry - cache_.executable(), pending);
   }
   return begin(*separate);
 }

@@ -153,7 +153,11 @@ void Writer::write_stubs() {
     exit(out, e.back);
     if (!crosses) continue;
     a_->link_here(crosses);
-    exit({.kind = ExitKind::kCrosses, .give_back = out.give_back, .offset = out.offset, .flags_from = out.flags_from});
+    exit({.kind = ExitKind::kCrosses,
+          .give_back = out.give_back,
+          .offset = out.offset,
+          .flags_from = out.flags_from,
+          .detail = e.used});
   }
 }
 

@@ -52,6 +52,7 @@ class Writer {
     unsigned step;
     u16 flags_from;  // as in Exit
     u16 detail;
+    u16 used;        // registers that the flags follow from, as bits
     const u8* back;  // where code goes on; nullptr: nowhere
   };
   struct Edge {  // a side exit
@@ -107,7 +108,8 @@ class Writer {
   // For the exit's record.
   u16 flags_from() const;
   void early_exit(u8* from, ExitKind kind = ExitKind::kInterpret, u16 detail = 0, const u8* back = nullptr) {
-    early_exits_.push_back({from, kind, index_, flags_from(), detail, back});
+    const u16 used = where_ == Where::kRemade ? pending_from(index_).value_or(0) : u16{0};
+    early_exits_.push_back({from, kind, index_, flags_from(), detail, used, back});
   }
   void clobbered();
   void give_flags(const FlagEffect& effect);
@@ -180,7 +182,7 @@ class Writer {
   void edge(const Edge& edge);
   // From behind step, with the flags as where_ says. jump: that leads here; nullptr: none yet.
   void go_to(i64 target, unsigned step, u8* jump = nullptr);
-  std::optional<u16> pending_from() const;
+  std::optional<u16> pending_from(unsigned executed) const;
   void load_operand_target();
   void find_jump_or_exit();  // what cannot be found is for the interpreter
   void take_jump();

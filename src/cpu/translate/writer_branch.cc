@@ -44,7 +44,7 @@ void Writer::go_to(i64 target, unsigned from, u8* jump) {
            .give_back = u8(rest),
            .offset = u16(target),
            .detail = host_flags ? kHostFlags : u16{0}};
-  if (const auto used = host_flags ? pending_from() : std::nullopt) {
+  if (const auto used = host_flags ? pending_from(index_ + 1) : std::nullopt) {
     out.flags_from = trace_->steps[unsigned(flag_step_)].offset;
     out.detail = *used;
   }
@@ -52,11 +52,12 @@ void Writer::go_to(i64 target, unsigned from, u8* jump) {
   a_ = here;
 }
 
-// The registers that the flags follow from, unchanged up to the step; nothing: some are changed, or they do not.
-std::optional<u16> Writer::pending_from() const {
+// The registers that the flags follow from, unchanged when so many steps have been executed; nothing: some are changed, or
+// they do not.
+std::optional<u16> Writer::pending_from(unsigned executed) const {
   if (flag_step_ < 0 || trace_->steps[unsigned(flag_step_)].action != Action::kSame) return std::nullopt;
   const std::optional<u16> used = remade_from(trace_->steps[unsigned(flag_step_)]);
-  for (unsigned n = unsigned(flag_step_) + 1; used && n <= index_; ++n) {
+  for (unsigned n = unsigned(flag_step_) + 1; used && n < executed; ++n) {
     if (trace_->steps[n].d.gprs_written & *used) return std::nullopt;
   }
   return used;
