@@ -168,6 +168,9 @@ bool Mmu::translate_beside_code(u64 linear, Access access, View view, Translatio
 }
 
 bool Mmu::finds_unchanged(u64 linear, Access access, View view) const {
+  if (access == Access::kFetch && tables_.fetch[unsigned(view)][fetch_index(linear)].tag == fetch_tag(linear, space_)) {
+    return true;
+  }
   Walk w{.linear = linear, .access = access, .view = view};
   if (!walk(w) || !permitted(w)) return false;
   for (unsigned i = 0; i < w.count; ++i) {

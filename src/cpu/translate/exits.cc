@@ -141,7 +141,7 @@ const u8* Translator::crosses(const Exit& exit, const u8* record) {
   settle(exit);
   const Translation* separate = find_separate(interpreter_.s().rip);
   if (!separate) return interpret_one();
-  const u8* entry = separate->lazy_entry;
+  const u8* entry = separate->lazy_entry();
   u16 pending = Exit::kNone;
   switch (exit.flags_from) {
     case Exit::kNone: entry = separate->memory_entry; break;
@@ -247,9 +247,9 @@ const u8* Translator::link(const Exit& exit, const u8* record) {
   if (trace_holds()) {
     u8* const place = writable(record);
     const bool follow = exit.flags_from != Exit::kNone;  // from the registers in detail
-    const u8* const entry = (follow || exit.detail == kHostFlags ? next->host_entry : next->memory_entry);
-    if (follow && next->lazy_entry && !(exit.detail & next->changed)) {
-      write_link(place - kCall, exit.give_back, next->lazy_entry - cache_.executable(), exit.flags_from);
+    const u8* const entry = (follow || exit.detail == kHostFlags ? next->host_entry() : next->memory_entry);
+    if (follow && next->lazy_entry() && !(exit.detail & next->changed)) {
+      write_link(place - kCall, exit.give_back, next->lazy_entry() - cache_.executable(), exit.flags_from);
     } else if (exit.to) {
       Assembler::link(place + exit.to, entry - cache_.executable());
     } else {
@@ -272,11 +272,8 @@ const u8* Translator::hot(const Exit& exit) {
     return look_ahead(seen.offsets) ? next_code() : nullptr;
   }
   const std::vector<u16> seen = std::move(seen_.extract(old).mapped().offsets);
-  // They are in the part that may be filled again for the new one.
-  const u8* const host_entry = old->host_entry;
-  const u8* const memory_entry = old->memory_entry;
-  const u8* const lazy_entry = old->lazy_entry;
-  const u16 changed = old->changed;
+  // It is in the part that may be filled again for the new one.
+  const Translation before = *old;
   Translation& made = translate(*code, mode(), kLong, false, seen);
   if (trace_holds()) {
     // What is linked to the old one goes on in the new one. Where the entries differ, saving the flags is as long as a
@@ -285,10 +282,12 @@ const u8* Translator::hot(const Exit& exit) {
       u8* const at = writable(from);
       Assembler(at, at + kLeap).jump(to - cache_.executable());
     };
-    leap(host_entry, made.host_entry);
-    leap(memory_entry, made.memory_entry);
+    leap(before.host_entry(), made.host_entry());
+    leap(before.memory_entry, made.memory_entry);
     // Both have the same instructions up to where the flags are overwritten.
-    if (lazy_entry && made.lazy_entry && made.changed == changed) leap(lazy_entry, made.lazy_entry);
+    if (before.lazy_entry() && made.lazy_entry() && made.changed == before.changed) {
+      leap(before.lazy_entry(), made.lazy_entry());
+    }
     cache_.replace(*old);
     redirect_jumps(*old, made);
   }

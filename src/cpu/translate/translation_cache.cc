@@ -26,7 +26,7 @@ TranslationCache::TranslationCache(memory::CodeRegion region, Dropped dropped)
 Translation& TranslationCache::add(u64 physical, u32 mode) {
   Translation& t = parts_[part_].translations.emplace_back();
   t.physical = physical;
-  t.mode = mode;
+  t.mode = u16(mode);
   index_.set(key(physical, mode), t);
   Translation*& page = by_page_[physical >> memory::kPageShift];
   t.next = std::exchange(page, &t);

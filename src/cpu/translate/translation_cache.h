@@ -24,25 +24,31 @@
 
 namespace pollux::cpu::translate {
 
-// Translated code of one trace.
+// Translated code of one trace. There are hundreds of thousands, and looking for one reads it: it is small.
 struct Translation {
   u64 physical = 0;
-  Translation* next = nullptr;  // of the page
-  u32 mode = 0;
-  bool dropped = false;   // not to be found any more
-  bool replaced = false;  // by another one, to which its code leads
-  bool counts = false;    // how often it is entered, and becomes hot
-  bool crosses = false;   // it has no steps: its first instruction reaches into the next page
-  u8 steps = 0;           // 0: the first instruction is for the interpreter; the code only says so
+  Translation* next = nullptr;       // of the page
+  const u8* memory_entry = nullptr;  // an executable address; entered with the guest's flags in memory
+  std::array<u16, 4> jumps{};        // the jump entries that lead here, and perhaps some that do no more
+  u32 second_page = 0;               // of an instruction that crosses a page: where it ends, a page's number
+  u16 mode = 0;
+  u16 heat = 0;       // Frame::heat that counts it
+  u16 changed = 0;    // registers, as bits, before the flags are overwritten
+  u8 steps = 0;       // 0: the first instruction is for the interpreter; the code only says so
   u8 jump_count = 0;
-  std::array<u16, 4> jumps{};  // the jump entries that lead here, and perhaps some that do no more
-  u64 second_page = 0;               // of an instruction that crosses a page: where it ends, a page's number
-  u16 heat = 0;                      // Frame::heat that counts it
-  u16 changed = 0;                   // registers, as bits, before the flags are overwritten
-  const u8* lazy_entry = nullptr;    // entered with the flags pending, if they follow from others; nullptr: never
-  const u8* host_entry = nullptr;    // executable addresses; entered with the guest's flags in the host's
-  const u8* memory_entry = nullptr;  // the same with the flags in memory
+  u8 host_before = 0;  // bytes from host_entry() to memory_entry
+  u8 lazy_behind = 0;  // bytes from memory_entry to lazy_entry(); 0: there is none
+  bool dropped : 1 = false;   // not to be found any more
+  bool replaced : 1 = false;  // by another one, to which its code leads
+  bool counts : 1 = false;    // how often it is entered, and becomes hot
+  bool crosses : 1 = false;   // it has no steps: its first instruction reaches into the next page
+
+  // Entered with the guest's flags in the host's.
+  const u8* host_entry() const { return memory_entry - host_before; }
+  // Entered with the flags pending, if they follow from others; nullptr: never.
+  const u8* lazy_entry() const { return lazy_behind ? memory_entry + lazy_behind : nullptr; }
 };
+static_assert(sizeof(Translation) == 48);
 
 class TranslationCache {
  public:
@@ -97,8 +103,7 @@ class TranslationCache {
     std::deque<Translation> translations;
     std::deque<interpret::Instruction> lent;
   };
-  static constexpr unsigned kModeBits = 15;
-  static u64 key(u64 physical, u32 mode) { return physical << kModeBits | mode; }
+  static u64 key(u64 physical, u32 mode) { return physical << TranslationIndex::kModeBits | mode; }
   void hide(Translation& t);  // from find()
   void begin_part(unsigned number);
   Part& part_of(const u8* code) { return parts_[u64(code - region_.write) / (region_.size / parts_.size())]; }

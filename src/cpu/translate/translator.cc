@@ -218,7 +218,7 @@ Translation* Translator::find_crossing(u64 rip) {
   read_crossing(interpreter_.reader(), bytes, u16(rip & memory::kPageMask), mode(), trace_);
   if (trace_.steps.empty()) return nullptr;
   Translation& made = write(*first, crossing, kSeparate, false);
-  made.second_page = second_page;
+  made.second_page = u32(second_page);
   interpreter_.mmu().watch_code(memory::PhysAddr(second_page << memory::kPageShift));
   cache_.reaches(made, second_page);
   return &made;

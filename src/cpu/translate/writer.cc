@@ -21,10 +21,10 @@ void Writer::write(const Trace& trace, bool compact, std::optional<u16> heat, Tr
   out.steps = u8(count());
   if (trace.steps.empty()) {
     a_ = cold_;
-    out.host_entry = a_->at();
+    const u8* const host_entry = a_->at();
     where_ = Where::kHost;
     save_flags();
-    out.memory_entry = a_->at();
+    begin_at(host_entry);
     write_interpreted();
   } else {
     entry();
@@ -34,9 +34,7 @@ void Writer::write(const Trace& trace, bool compact, std::optional<u16> heat, Tr
     write_stubs();
   }
   POLLUX_CHECK(hot_->room() <= room_hot && cold_->room() <= room_cold, "a trace fits its room");
-  out.host_entry += cache_.executable();
   out.memory_entry += cache_.executable();
-  if (out.lazy_entry) out.lazy_entry += cache_.executable();
 }
 
 // Entered with the flags in the host's or in memory. Where the trace overwrites them before anything can look, nothing
@@ -44,20 +42,20 @@ void Writer::write(const Trace& trace, bool compact, std::optional<u16> heat, Tr
 void Writer::entry() {
   index_ = 0;
   where_ = Where::kHost;
-  out_->host_entry = a_->at();
+  const u8* const host_entry = a_->at();
   budget_repeats_ = !trace_->steps[0].needed_before;
   if (budget_repeats_) {
     where_ = Where::kNowhere;
-    out_->memory_entry = a_->at();
+    begin_at(host_entry);
     count_entry();
     for (; !step().flags.writes_all || step().action == Action::kShiftByCl; ++index_) write_step(index_);
   } else {
     save_flags();
-    out_->memory_entry = a_->at();
+    begin_at(host_entry);
     where_ = Where::kMemory;
     if (only_exits_need_entry_flags(out_->changed)) {
       a_->op({.code = 0xc7, .prefix66 = true}, 0, frame(offsetof(Frame, pending))), a_->immediate(Exit::kNone, 2);
-      out_->lazy_entry = a_->at();
+      out_->lazy_behind = u8(a_->at() - out_->memory_entry);
       where_ = Where::kPending;
     }
     count_entry();
@@ -65,6 +63,14 @@ void Writer::entry() {
   budget_step_ = index_;
   a_->arithmetic(5, frame(offsetof(Frame, budget)), i32(count()));
   budget_jump_ = a_->jump_if(kL);
+}
+
+// Where the flags are in memory.
+void Writer::begin_at(const u8* host_entry) {
+  out_->memory_entry = a_->at();
+  const i64 before = out_->memory_entry - host_entry;
+  POLLUX_CHECK(before <= 0xff, "saving the flags is short");
+  out_->host_before = u8(before);
 }
 
 void Writer::count_entry() {
@@ -118,7 +124,7 @@ void Writer::write_step(unsigned index) {
 }
 
 void Writer::write_stubs() {
-  const u16 entry_flags = out_->lazy_entry ? Exit::kPending : Exit::kNone;
+  const u16 entry_flags = out_->lazy_behind ? Exit::kPending : Exit::kNone;
   if (heat_) {
     a_->link_here(hot_jump_);
     exit({.kind = ExitKind::kHot, .offset = trace_->steps[0].offset, .flags_from = entry_flags});

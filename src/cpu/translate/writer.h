@@ -66,6 +66,7 @@ class Writer {
 
   // writer.cc
   void entry();
+  void begin_at(const u8* host_entry);
   void count_entry();
   void write_step(unsigned index);
   void write_stubs();
