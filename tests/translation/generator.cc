@@ -241,6 +241,7 @@ Program Generator::make() {
     }
     if (!slots.empty() && one_in(2)) put_origin(begin_piece());
     for (u64 count = random_.below(5); count; --count) integer();
+    if (one_in(8)) move_return();
     if (one_in(4)) plain({.opcode = 0xc2, .immediate_bytes = 2, .immediate = random_.below(3) * 8});
     else plain({.opcode = 0xc3});
   }

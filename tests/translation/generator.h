@@ -67,6 +67,7 @@ class Generator {
   void forward();
   i32 elsewhere();  // what to add to a label, to go on where the same code appears again
   void loop();
+  void move_return();
   void call();
   void indirect();
 

@@ -44,7 +44,7 @@ void Generator::loop() {
   const std::array<bool, 16> known = known_;
   known_.fill(false);
   known_[4] = known[4];
-  for (u64 n = random_.below(5); n; --n) one_in(6) ? vector() : one_in(5) ? forward() : integer();
+  for (u64 n = random_.below(5); n; --n) one_in(6) ? vector() : one_in(5) ? forward() : one_in(6) ? call() : integer();
   on_register({.opcode = 0xff, .wide = bool(random_.below(2))}, 1, counter);  // dec
   Item back{.shape = Shape::kPlain, .form = {.opcode = 0x85, .map = 1, .immediate_bytes = 4}, .refers = Refers::kRelative,
             .target = head};
@@ -71,6 +71,15 @@ void Generator::call() {
     }
   }
   known_.fill(false);
+}
+
+// To somewhere behind the call, if the function's flags say so.
+void Generator::move_return() {
+  forward();
+  if (code32_) return;
+  Item item{.shape = Shape::kMemory, .form = {.opcode = 0x83, .wide = true, .immediate_bytes = 1}, .memory = {.base = 4}};
+  item.form.immediate = 1 + random_.below(8);
+  add(item);
 }
 
 void Generator::indirect() {

@@ -342,6 +342,7 @@ bool may_exit(const Step& step) {
     case Action::kPush: return looks_up(step.stack) || (step.d.has_memory && looks_up(step.operand));
     case Action::kPop:
     case Action::kLeave: return looks_up(step.stack);
+    case Action::kCall: return !step.taken || looks_up(step.stack);
     default: return true;
   }
 }
@@ -350,50 +351,101 @@ i64 branch_target(const Step& step) { return i64(step.end()) + i64(step.d.immedi
 
 namespace {
 
-enum class Way { kUnknown, kOn, kTaken };
+// Finds the way that a trace goes.
+class Path {
+ public:
+  Path(u16 start, const Reach& reach, std::span<const u16> seen, Trace& trace)
+      : start_(start), reach_(reach), seen_(seen), trace_(trace) {}
 
-// Which way a branch went more often, as far as was seen.
-Way seen_way(const Step& branch, std::span<const u16> seen) {
-  constexpr int kLongestBlock = 512;  // bytes
-  unsigned on = 0, taken = 0;
-  for (std::size_t n = 0; n + 1 < seen.size(); ++n) {
-    if (branch.offset < seen[n] || branch.offset - seen[n] >= kLongestBlock) continue;
-    on += seen[n + 1] == branch.end();
-    taken += i64(seen[n + 1]) == branch_target(branch);
+  // Whether the trace goes on behind its last step, and where.
+  bool goes_on() {
+    if (!calls_.empty() && trace_.steps.size() >= calls_.front().steps + kLongestCall) return false;
+    Step& step = trace_.steps.back();
+    const i64 target = branch_target(step);
+    switch (step.action) {
+      case Action::kJump:
+        if (!in_page(target)) return false;
+        step.action = Action::kFollowed;
+        trace_.end = u16(target);
+        return true;
+      case Action::kCall:
+        if (!in_page(target) || step.end() >= memory::kPageSize || !was_seen(target)) return false;
+        calls_.push_back({trace_.steps.size(), step.end()});
+        follow(step, target);
+        return true;
+      case Action::kReturn:
+        if (calls_.empty()) return false;
+        follow(step, calls_.back().behind);
+        calls_.pop_back();
+        return true;
+      case Action::kBranch: return goes_on_behind_branch(step, target);
+      default: return step.action < Action::kBranch;
+    }
   }
-  if (on == 0 && taken == 0) return Way::kUnknown;
-  return taken > on ? Way::kTaken : Way::kOn;
-}
 
-// Whether the trace goes on behind the step, and where.
-bool goes_on(Trace& trace, Step& step, u16 start, const Reach& reach, std::span<const u16> seen) {
-  if (step.action < Action::kBranch) return true;
-  const i64 target = branch_target(step);
-  const bool in_page = target >= 0 && target < i64(memory::kPageSize);
-  if (step.action == Action::kJump && in_page) {
-    step.action = Action::kFollowed;
-    trace.end = u16(target);
-    return true;
+  // A call from which the trace does not return ends it: what is called has traces of its own.
+  void take_back_calls() {
+    if (calls_.empty()) return;
+    trace_.steps.resize(calls_.front().steps);
+    trace_.steps.back().taken = false;
+    trace_.end = calls_.front().behind;
+    trace_.interpret = trace_.crosses = false;
   }
-  if (step.action != Action::kBranch) return false;
-  const Way way = seen_way(step, seen);
-  if (way == Way::kOn) return true;
-  if (way == Way::kTaken && in_page && target != i64(start)) {
-    if (std::ranges::any_of(trace.steps, [&](const Step& s) { return s.offset == target; })) return false;
+
+ private:
+  static constexpr std::size_t kLongestCall = 20;
+  enum class Way { kUnknown, kOn, kTaken };
+  struct Call {
+    std::size_t steps;  // up to the call
+    u16 behind;
+  };
+
+  static bool in_page(i64 target) { return target >= 0 && target < i64(memory::kPageSize); }
+  bool was_seen(i64 target) const { return std::ranges::find(seen_, u16(target)) != seen_.end(); }
+
+  void follow(Step& step, i64 target) {
     step.taken = true;
-    trace.end = u16(target);
+    trace_.end = u16(target);
+  }
+
+  // Which way a branch went more often, as far as was seen.
+  Way seen_way(const Step& branch) const {
+    constexpr int kLongestBlock = 512;  // bytes
+    unsigned on = 0, taken = 0;
+    for (std::size_t n = 0; n + 1 < seen_.size(); ++n) {
+      if (branch.offset < seen_[n] || branch.offset - seen_[n] >= kLongestBlock) continue;
+      on += seen_[n + 1] == branch.end();
+      taken += i64(seen_[n + 1]) == branch_target(branch);
+    }
+    if (on == 0 && taken == 0) return Way::kUnknown;
+    return taken > on ? Way::kTaken : Way::kOn;
+  }
+
+  bool goes_on_behind_branch(Step& step, i64 target) {
+    const Way way = seen_way(step);
+    if (way == Way::kOn) return true;
+    const bool to_start = target == i64(start_) && calls_.empty();
+    if (way == Way::kTaken && in_page(target) && !to_start) {
+      if (std::ranges::any_of(trace_.steps, [&](const Step& s) { return s.offset == target; })) return false;
+      follow(step, target);
+      return true;
+    }
+    if (target > i64(step.offset)) return true;
+    // Round the loop again while a whole turn fits.
+    const std::size_t length = trace_.steps.size();
+    const std::size_t turns = trace_.turns + 1;
+    if (!to_start || turns >= reach_.turns || length + length / turns > reach_.steps) return false;
+    trace_.turns = unsigned(turns);
+    follow(step, start_);
     return true;
   }
-  if (target > i64(step.offset)) return true;
-  // Round the loop again while a whole turn fits.
-  const std::size_t length = trace.steps.size();
-  const std::size_t turns = trace.turns + 1;
-  if (target != i64(start) || turns >= reach.turns || length + length / turns > reach.steps) return false;
-  trace.turns = unsigned(turns);
-  step.taken = true;
-  trace.end = start;
-  return true;
-}
+
+  const u16 start_;
+  const Reach& reach_;
+  const std::span<const u16> seen_;
+  Trace& trace_;
+  std::vector<Call> calls_;  // that the trace is in
+};
 
 // False: it is for the interpreter, and the trace has no such step.
 bool read_step(interpret::InstructionReader& reader, ByteSpan bytes, u32 mode, Trace& trace) {
@@ -426,10 +478,12 @@ void begin_trace(Trace& trace, u16 offset) {
 void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset, u32 mode, const Reach& reach,
                 std::span<const u16> seen, Trace& trace) {
   begin_trace(trace, offset);
+  Path path(offset, reach, seen, trace);
   while (trace.steps.size() < reach.steps && trace.end < memory::kPageSize) {
     const ByteSpan bytes = page.subspan(trace.end, std::min<std::size_t>(15, page.size() - trace.end));
-    if (!read_step(reader, bytes, mode, trace) || !goes_on(trace, trace.steps.back(), offset, reach, seen)) break;
+    if (!read_step(reader, bytes, mode, trace) || !path.goes_on()) break;
   }
+  path.take_back_calls();
   if (reach.group) plan_accesses(trace.steps, word_of(mode));
   find_needed_flags(trace.steps);
 }

@@ -4,9 +4,10 @@
 // A trace begins at any instruction of 64-bit code, or of the 32-bit code that flat32.h tells of. It follows jumps
 // within the page, goes on behind conditional branches the way that the code went when somebody looked (the other way is
 // a side exit), and round a loop at its beginning several times. Without a look it runs on through forward branches, and
-// ends behind another backward one. It ends behind a call, a return, a jump elsewhere, a branch back into itself or an
-// instruction that may change what the following ones mean, before an instruction that does not exist or reaches into
-// the next page, or when it has gone as far as it may.
+// ends behind another backward one. It follows a call within the page that was seen and soon returns. It ends behind
+// other calls and returns, a jump elsewhere, a branch back into itself or an instruction that may change what the
+// following ones mean, before an instruction that does not exist or reaches into the next page, or when it has gone as
+// far as it may.
 #pragma once
 
 #include <span>
@@ -65,7 +66,7 @@ struct Step {
   Action action = Action::kInterpret;
   bool needed_before = false;  // the flags as they are before it: by a later instruction, or by a possible exit
   bool needed_after = false;
-  bool taken = false;     // kBranch: the step that comes next is its target
+  bool taken = false;     // kBranch, kCall, kReturn: the step that comes next is where it leads
   Access operand, stack;  // of memory
   u16 end() const { return u16(offset + d.length); }
 };

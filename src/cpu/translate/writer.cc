@@ -179,7 +179,7 @@ void Writer::call_and_say(const u8* thunk, CallerWord word) {
 }
 
 CallerWord Writer::caller_word(bool group) const {
-  return {.give_back = count() - index_,
+  return {.give_back = count() - index_ - given_back_,
           .offset = step().offset,
           .flags_from = flags_from() & CallerWord::kFlagsMask,
           .group = group};

@@ -83,6 +83,8 @@ class Writer {
   Sequences pieces() { return {*a_, layout_, 0}; }
   const Step& step() const { return trace_->steps[index_]; }
   unsigned count() const { return unsigned(trace_->steps.size()); }
+  // Of what the trace executes next.
+  u16 next_offset() const { return index_ + 1 < count() ? trace_->steps[index_ + 1].offset : trace_->end; }
   static bool in_page(i64 target) { return target >= 0 && target < i64(memory::kPageSize); }
   static Address frame(u64 offset) { return {kFrameReg, i32(offset)}; }
   Address guest(unsigned number) const { return {kFrameReg, layout_.gpr + i32(number) * 8}; }
@@ -192,6 +194,9 @@ class Writer {
   void write_call();
   void write_call_indirect();
   void write_return();
+  void return_elsewhere(u8* jump);
+  void leave_by_return();
+  void pop_return();
   void call_found();
 
   // writer_far.cc
@@ -235,6 +240,7 @@ class Writer {
   u8* budget_jump_ = nullptr;
   unsigned budget_step_ = 0;  // the trace stops before this one, after repeating what is before it
   bool budget_repeats_ = false;
+  unsigned given_back_ = 0;  // instructions behind the step that are counted no more
   bool repeating_ = false;  // the step before the trace stops, which needs its flags
   int flag_step_ = -1;      // that made the flags, when where_ is kHost
   Address operand_{kAddressReg};

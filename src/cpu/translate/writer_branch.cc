@@ -101,7 +101,7 @@ void Writer::write_jump_indirect() {
 void Writer::write_end() {
   const Step& last = trace_->steps.back();
   index_ = count() - 1;
-  if (last.action > Action::kBranch) return;
+  if (last.action > Action::kBranch && !last.taken) return;
   if (trace_->interpret) {
     save_flags();
     write_interpreted();

@@ -4,6 +4,7 @@
 namespace pollux::cpu::translate {
 
 void Writer::write_call() {
+  if (step().taken) return push_return();
   const i64 target = branch_target(step());
   save_flags();
   if (in_page(target)) {
@@ -46,13 +47,43 @@ void Writer::write_call_indirect() {
 }
 
 void Writer::write_return() {
-  const decode::Decoded& d = step().d;
   const Address top = stack_address(kGuestRsp, 0, false);
   save_flags();
   load_word(kAddressReg, top);
+  if (!step().taken) return leave_by_return();
+  // From a call in the trace, if the guest has not changed where to.
+  a_->load(kScratch, frame(offsetof(Frame, page)));
+  lea_word(kScratch, {kScratch, i32(next_offset())});
+  a_->op({.code = 0x3b, .wide = !code32_}, kAddressReg, kScratch);
+  u8* const elsewhere = a_->jump_if(kNz);
+  clobbered();
+  return_elsewhere(elsewhere);
+  pop_return();
+}
+
+// Out of line, with the rest of the trace given back.
+void Writer::return_elsewhere(u8* jump) {
+  Assembler* const here = std::exchange(a_, cold_);
+  const bool compact = std::exchange(compact_, true);
+  a_->link_here(jump);
+  given_back_ = count() - index_ - 1;
+  if (given_back_) a_->arithmetic(0, frame(offsetof(Frame, budget)), i32(given_back_));
+  leave_by_return();
+  given_back_ = 0;
+  compact_ = compact;
+  a_ = here;
+}
+
+// To the address in kAddressReg.
+void Writer::leave_by_return() {
   find_jump_or_exit();
-  lea_word(kGuestRsp, {kGuestRsp, i32(word() + (d.operand_count ? u16(d.immediate) : 0))});
+  pop_return();
   take_jump();
+}
+
+void Writer::pop_return() {
+  const decode::Decoded& d = step().d;
+  lea_word(kGuestRsp, {kGuestRsp, i32(word() + (d.operand_count ? u16(d.immediate) : 0))});
 }
 
 }  // namespace pollux::cpu::translate

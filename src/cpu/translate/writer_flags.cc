@@ -44,7 +44,9 @@ enum class Need : u8 { kExits, kMore, kOver };
 
 // What a step needs of the flags that were made before it; kOver: it makes others.
 Need need_of(const Step& step) {
-  if (step.flags.reads || step.action >= Action::kBranch || step.action == Action::kPushFlags) return Need::kMore;
+  const bool goes_on = step.action == Action::kCall && step.taken;
+  if (step.flags.reads || step.action == Action::kPushFlags) return Need::kMore;
+  if (step.action >= Action::kBranch && !goes_on) return Need::kMore;
   const bool keeps = step.flags.writes_some || step.action == Action::kShiftByCl;
   if (keeps && step.needed_after) return Need::kMore;
   return step.flags.writes_all && step.action != Action::kShiftByCl ? Need::kOver : Need::kExits;
