@@ -27,7 +27,7 @@ Translation& TranslationCache::add(u64 physical, u32 mode) {
   Translation& t = parts_[part_].translations.emplace_back();
   t.physical = physical;
   t.mode = u16(mode);
-  index_.set(key(physical, mode), t);
+  index_.set(t);
   Translation*& page = by_page_[physical >> memory::kPageShift];
   t.next = std::exchange(page, &t);
   return t;
@@ -35,7 +35,7 @@ Translation& TranslationCache::add(u64 physical, u32 mode) {
 
 void TranslationCache::hide(Translation& t) {
   t.dropped = true;
-  index_.erase(key(t.physical, t.mode), t);
+  index_.erase(t);
 }
 
 u32 TranslationCache::add_lent(const interpret::Instruction& lent) {

@@ -57,7 +57,7 @@ class TranslationCache {
   using Dropped = std::function<void(std::span<Translation* const>)>;
   TranslationCache(memory::CodeRegion region, Dropped dropped);
 
-  Translation* find(u64 physical, u32 mode) const { return index_.find(key(physical, mode)); }
+  Translation* find(u64 physical, u32 mode) const { return index_.find(physical, mode); }
   Translation& add(u64 physical, u32 mode);
   // Another one of the same key has taken its place, and its code leads there: it is found no more. dropped is not told.
   void replace(Translation& old);
@@ -103,7 +103,6 @@ class TranslationCache {
     std::deque<Translation> translations;
     std::deque<interpret::Instruction> lent;
   };
-  static u64 key(u64 physical, u32 mode) { return physical << TranslationIndex::kModeBits | mode; }
   void hide(Translation& t);  // from find()
   void begin_part(unsigned number);
   Part& part_of(const u8* code) { return parts_[u64(code - region_.write) / (region_.size / parts_.size())]; }

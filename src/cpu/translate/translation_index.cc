@@ -2,43 +2,73 @@
 
 #include <utility>
 
+#include "base/check.h"
+#include "cpu/translate/translation_cache.h"
+
 namespace pollux::cpu::translate {
 
-void TranslationIndex::set(u64 key, Translation& translation) {
-  u64 n = home(key);
-  while (slots_[n].translation && slots_[n].key != key) n = next(n);
-  const bool is_new = !slots_[n].translation;
-  slots_[n] = {key, &translation};
+// Code of 64 bytes lies side by side here, too: what is looked for together is often near each other.
+TranslationIndex::Key TranslationIndex::key(u64 physical, u32 mode) {
+  constexpr u64 kMix = 0x9e37'79b9'7f4a'7c15;
+  const u64 mixed = (physical / 64 * kMix ^ mode) * kMix;
+  return {.home = (mixed >> 32) * 8 + physical / 8 % 8, .tag = (mixed >> 16 ^ physical) << kTagShift};
+}
+
+TranslationIndex::Key TranslationIndex::key(const Translation& t) { return key(t.physical, t.mode); }
+
+Translation* TranslationIndex::translation(Slot slot) {
+  return reinterpret_cast<Translation*>(slot & ((u64{1} << kTagShift) - 1));
+}
+
+u64 TranslationIndex::place(Key key, u64 physical, u32 mode) const {
+  for (u64 n = wrap(key.home);; n = wrap(n + 1)) {
+    const Slot slot = slots_[n];
+    if (slot == 0) return n;
+    if (slot >> kTagShift != key.tag >> kTagShift) continue;
+    const Translation& t = *translation(slot);
+    if (t.physical == physical && t.mode == mode) return n;
+  }
+}
+
+Translation* TranslationIndex::find(u64 physical, u32 mode) const {
+  return translation(slots_[place(key(physical, mode), physical, mode)]);
+}
+
+void TranslationIndex::set(Translation& t) {
+  const u64 address = reinterpret_cast<u64>(&t);
+  POLLUX_CHECK(address >> kTagShift == 0, "a program's addresses have 48 bits");
+  const Key where = key(t);
+  Slot& slot = slots_[place(where, t.physical, t.mode)];
+  const bool is_new = slot == 0;
+  slot = address | where.tag;
   if (is_new && ++used_ * 2 > slots_.size()) grow();
 }
 
-void TranslationIndex::erase(u64 key, const Translation& translation) {
-  u64 hole = home(key);
-  while (slots_[hole].translation && slots_[hole].key != key) hole = next(hole);
-  if (slots_[hole].translation != &translation) return;
+void TranslationIndex::erase(const Translation& t) {
+  u64 hole = place(key(t), t.physical, t.mode);
+  if (translation(slots_[hole]) != &t) return;
   --used_;
   // What was pushed past the hole moves back.
-  for (u64 n = next(hole); slots_[n].translation; n = next(n)) {
-    const u64 mask = slots_.size() - 1;
-    if (((n - home(slots_[n].key)) & mask) < ((n - hole) & mask)) continue;
+  for (u64 n = wrap(hole + 1); slots_[n] != 0; n = wrap(n + 1)) {
+    if (wrap(n - key(*translation(slots_[n])).home) < wrap(n - hole)) continue;
     slots_[hole] = slots_[n];
     hole = n;
   }
-  slots_[hole] = {};
+  slots_[hole] = 0;
 }
 
 void TranslationIndex::clear() {
-  slots_.assign(kSmallest, {});
+  slots_.assign(kSmallest, 0);
   used_ = 0;
 }
 
 void TranslationIndex::grow() {
   std::vector<Slot> old(slots_.size() * 2);
   std::swap(old, slots_);
-  for (const Slot& slot : old) {
-    if (!slot.translation) continue;
-    u64 n = home(slot.key);
-    while (slots_[n].translation) n = next(n);
+  for (const Slot slot : old) {
+    if (slot == 0) continue;
+    u64 n = wrap(key(*translation(slot)).home);
+    while (slots_[n] != 0) n = wrap(n + 1);
     slots_[n] = slot;
   }
 }

@@ -1,4 +1,4 @@
-// Finds translations by key, with one line of the host's cache touched.
+// Finds translations by physical address and mode, with one line of the host's cache touched beside the translation's.
 #pragma once
 
 #include <vector>
@@ -11,36 +11,31 @@ struct Translation;
 
 class TranslationIndex {
  public:
-  // Of a key: the mode. Above is the physical address.
-  static constexpr unsigned kModeBits = 15;
-
   TranslationIndex() : slots_(kSmallest) {}
 
-  Translation* find(u64 key) const {
-    for (u64 n = home(key);; n = next(n)) {
-      if (slots_[n].key == key || !slots_[n].translation) return slots_[n].translation;
-    }
-  }
-  // Takes the place of another one of the same key.
-  void set(u64 key, Translation& translation);
-  // Nothing happens when the key leads to another translation.
-  void erase(u64 key, const Translation& translation);
+  Translation* find(u64 physical, u32 mode) const;
+  // Takes the place of another one of the same address and mode.
+  void set(Translation& translation);
+  // Nothing happens when another one has its place.
+  void erase(const Translation& translation);
   void clear();
 
  private:
   static constexpr u64 kSmallest = 1 << 12;
-  struct Slot {
-    u64 key = ~u64{0};
-    Translation* translation = nullptr;  // nullptr: empty
+  static constexpr unsigned kTagShift = 48;  // above the addresses of programs
+  // Where an address and a mode belong, and what of them is in the slot.
+  struct Key {
+    u64 home;
+    u64 tag;
   };
+  using Slot = u64;  // a translation's address and its tag; 0: empty
 
-  // Code of 64 bytes lies side by side here, too: what is looked for together is often near each other.
-  u64 home(u64 key) const {
-    constexpr u64 kMix = 0x9e37'79b9'7f4a'7c15;
-    const u64 line = key >> (kModeBits + 6), mode = key & ((1 << kModeBits) - 1);
-    return (((line * kMix ^ mode) * kMix >> 32) * 4 + (key >> (kModeBits + 4) & 3)) & (slots_.size() - 1);
-  }
-  u64 next(u64 n) const { return (n + 1) & (slots_.size() - 1); }
+  static Key key(u64 physical, u32 mode);
+  static Key key(const Translation& t);
+  static Translation* translation(Slot slot);
+  // The slot that has it, or the empty one behind those that could.
+  u64 place(Key key, u64 physical, u32 mode) const;
+  u64 wrap(u64 n) const { return n & (slots_.size() - 1); }
   void grow();
 
   std::vector<Slot> slots_;  // a power of two, at most half full
