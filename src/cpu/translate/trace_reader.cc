@@ -6,6 +6,7 @@
 #include "cpu/mmu/tlb.h"
 #include "cpu/translate/flat32.h"
 #include "cpu/translate/registers.h"
+#include "cpu/translate/trace_path.h"
 #include "memory/address.h"
 #include "x86/state.h"
 
@@ -351,102 +352,6 @@ i64 branch_target(const Step& step) { return i64(step.end()) + i64(step.d.immedi
 
 namespace {
 
-// Finds the way that a trace goes.
-class Path {
- public:
-  Path(u16 start, const Reach& reach, std::span<const u16> seen, Trace& trace)
-      : start_(start), reach_(reach), seen_(seen), trace_(trace) {}
-
-  // Whether the trace goes on behind its last step, and where.
-  bool goes_on() {
-    if (!calls_.empty() && trace_.steps.size() >= calls_.front().steps + kLongestCall) return false;
-    Step& step = trace_.steps.back();
-    const i64 target = branch_target(step);
-    switch (step.action) {
-      case Action::kJump:
-        if (!in_page(target)) return false;
-        step.action = Action::kFollowed;
-        trace_.end = u16(target);
-        return true;
-      case Action::kCall:
-        if (!in_page(target) || step.end() >= memory::kPageSize || !was_seen(target)) return false;
-        calls_.push_back({trace_.steps.size(), step.end()});
-        follow(step, target);
-        return true;
-      case Action::kReturn:
-        if (calls_.empty()) return false;
-        follow(step, calls_.back().behind);
-        calls_.pop_back();
-        return true;
-      case Action::kBranch: return goes_on_behind_branch(step, target);
-      default: return step.action < Action::kBranch;
-    }
-  }
-
-  // A call from which the trace does not return ends it: what is called has traces of its own.
-  void take_back_calls() {
-    if (calls_.empty()) return;
-    trace_.steps.resize(calls_.front().steps);
-    trace_.steps.back().taken = false;
-    trace_.end = calls_.front().behind;
-    trace_.interpret = trace_.crosses = false;
-  }
-
- private:
-  static constexpr std::size_t kLongestCall = 20;
-  enum class Way { kUnknown, kOn, kTaken };
-  struct Call {
-    std::size_t steps;  // up to the call
-    u16 behind;
-  };
-
-  static bool in_page(i64 target) { return target >= 0 && target < i64(memory::kPageSize); }
-  bool was_seen(i64 target) const { return std::ranges::find(seen_, u16(target)) != seen_.end(); }
-
-  void follow(Step& step, i64 target) {
-    step.taken = true;
-    trace_.end = u16(target);
-  }
-
-  // Which way a branch went more often, as far as was seen.
-  Way seen_way(const Step& branch) const {
-    constexpr int kLongestBlock = 512;  // bytes
-    unsigned on = 0, taken = 0;
-    for (std::size_t n = 0; n + 1 < seen_.size(); ++n) {
-      if (branch.offset < seen_[n] || branch.offset - seen_[n] >= kLongestBlock) continue;
-      on += seen_[n + 1] == branch.end();
-      taken += i64(seen_[n + 1]) == branch_target(branch);
-    }
-    if (on == 0 && taken == 0) return Way::kUnknown;
-    return taken > on ? Way::kTaken : Way::kOn;
-  }
-
-  bool goes_on_behind_branch(Step& step, i64 target) {
-    const Way way = seen_way(step);
-    if (way == Way::kOn) return true;
-    const bool to_start = target == i64(start_) && calls_.empty();
-    if (way == Way::kTaken && in_page(target) && !to_start) {
-      if (std::ranges::any_of(trace_.steps, [&](const Step& s) { return s.offset == target; })) return false;
-      follow(step, target);
-      return true;
-    }
-    if (target > i64(step.offset)) return true;
-    // Round the loop again while a whole turn fits.
-    const std::size_t length = trace_.steps.size();
-    const std::size_t turns = trace_.turns + 1;
-    if (!to_start || turns >= reach_.turns || length + length / turns > reach_.steps) return false;
-    trace_.turns = unsigned(turns);
-    follow(step, start_);
-    return true;
-  }
-
-  const u16 start_;
-  const Reach& reach_;
-  const std::span<const u16> seen_;
-  Trace& trace_;
-  std::vector<Call> calls_;  // that the trace is in
-};
-
 // False: it is for the interpreter, and the trace has no such step.
 bool read_step(interpret::InstructionReader& reader, ByteSpan bytes, u32 mode, Trace& trace) {
   Step& step = trace.steps.emplace_back();
@@ -478,7 +383,7 @@ void begin_trace(Trace& trace, u16 offset) {
 void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset, u32 mode, const Reach& reach,
                 std::span<const u16> seen, Trace& trace) {
   begin_trace(trace, offset);
-  Path path(offset, reach, seen, trace);
+  TracePath path(offset, reach, seen, trace);
   while (trace.steps.size() < reach.steps && trace.end < memory::kPageSize) {
     const ByteSpan bytes = page.subspan(trace.end, std::min<std::size_t>(15, page.size() - trace.end));
     if (!read_step(reader, bytes, mode, trace) || !path.goes_on()) break;

@@ -1,0 +1,95 @@
+#include "cpu/translate/trace_path.h"
+
+#include <algorithm>
+
+#include "memory/address.h"
+
+namespace pollux::cpu::translate {
+
+namespace {
+
+constexpr std::size_t kLongestCall = 20;  // steps
+
+bool in_page(i64 target) { return target >= 0 && target < i64(memory::kPageSize); }
+
+}  // namespace
+
+bool TracePath::goes_on() {
+  if (!calls_.empty() && trace_.steps.size() >= calls_.front().steps + kLongestCall) return false;
+  Step& step = trace_.steps.back();
+  switch (step.action) {
+    case Action::kJump: return follow_jump(step, branch_target(step));
+    case Action::kCall: return follow_call(step, branch_target(step));
+    case Action::kReturn: return follow_return(step);
+    case Action::kBranch: return follow_branch(step, branch_target(step));
+    default: return step.action < Action::kBranch;
+  }
+}
+
+void TracePath::take_back_calls() {
+  if (calls_.empty()) return;
+  trace_.steps.resize(calls_.front().steps);
+  trace_.steps.back().taken = false;
+  trace_.end = calls_.front().behind;
+  trace_.interpret = trace_.crosses = false;
+}
+
+void TracePath::follow(Step& step, i64 target) {
+  step.taken = true;
+  trace_.end = u16(target);
+}
+
+bool TracePath::follow_jump(Step& step, i64 target) {
+  if (!in_page(target)) return false;
+  step.action = Action::kFollowed;
+  trace_.end = u16(target);
+  return true;
+}
+
+bool TracePath::follow_call(Step& step, i64 target) {
+  const bool was_seen = in_page(target) && std::ranges::find(seen_, u16(target)) != seen_.end();
+  if (!was_seen || step.end() >= memory::kPageSize) return false;
+  calls_.push_back({trace_.steps.size(), step.end()});
+  follow(step, target);
+  return true;
+}
+
+bool TracePath::follow_return(Step& step) {
+  if (calls_.empty()) return false;
+  follow(step, calls_.back().behind);
+  calls_.pop_back();
+  return true;
+}
+
+bool TracePath::follow_branch(Step& step, i64 target) {
+  const Way way = seen_way(step);
+  if (way == Way::kOn) return true;
+  const bool to_start = target == i64(start_) && calls_.empty();
+  if (way == Way::kTaken && in_page(target) && !to_start) {
+    if (std::ranges::any_of(trace_.steps, [&](const Step& s) { return s.offset == target; })) return false;
+    follow(step, target);
+    return true;
+  }
+  if (target > i64(step.offset)) return true;
+  // Round the loop again while a whole turn fits.
+  const std::size_t length = trace_.steps.size();
+  const std::size_t turns = trace_.turns + 1;
+  if (!to_start || turns >= reach_.turns || length + length / turns > reach_.steps) return false;
+  trace_.turns = unsigned(turns);
+  follow(step, start_);
+  return true;
+}
+
+TracePath::Way TracePath::seen_way(const Step& branch) const {
+  constexpr int kLongestBlock = 512;  // bytes
+  unsigned on = 0, taken = 0;
+  for (std::size_t n = 0; n + 1 < seen_.size(); ++n) {
+    if (branch.offset < seen_[n] || branch.offset - seen_[n] >= kLongestBlock) continue;
+    on += seen_[n + 1] == branch.end();
+    taken += i64(seen_[n + 1]) == branch_target(branch);
+  }
+  if (on == 0 && taken == 0) return Way::kUnknown;
+  return taken > on ? Way::kTaken : Way::kOn;
+}
+
+}  // namespace pollux::cpu::translate

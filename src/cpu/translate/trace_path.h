@@ -1,0 +1,44 @@
+// Which way a trace goes: behind each of its steps, whether it goes on and where (trace_reader.h).
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "cpu/translate/trace_reader.h"
+
+namespace pollux::cpu::translate {
+
+class TracePath {
+ public:
+  // As in read_trace(); start: the trace's offset in its page.
+  TracePath(u16 start, const Reach& reach, std::span<const u16> seen, Trace& trace)
+      : start_(start), reach_(reach), seen_(seen), trace_(trace) {}
+
+  // Whether the trace goes on behind its last step; trace.end becomes where.
+  bool goes_on();
+  // A call from which the trace does not return ends it: what is called has traces of its own.
+  void take_back_calls();
+
+ private:
+  enum class Way { kUnknown, kOn, kTaken };
+  struct Call {
+    std::size_t steps;  // up to the call
+    u16 behind;
+  };
+
+  void follow(Step& step, i64 target);
+  bool follow_jump(Step& step, i64 target);
+  bool follow_call(Step& step, i64 target);
+  bool follow_return(Step& step);
+  bool follow_branch(Step& step, i64 target);
+  // Which way a branch went more often, as far as was seen.
+  Way seen_way(const Step& branch) const;
+
+  const u16 start_;
+  const Reach& reach_;
+  const std::span<const u16> seen_;
+  Trace& trace_;
+  std::vector<Call> calls_;  // that the trace is in
+};
+
+}  // namespace pollux::cpu::translate
