@@ -2,7 +2,8 @@
 
 Each runs a guest of its own, all at once on one processor of the host, and what counts is the processor time that each
 took between the markers of a row. So they meet the same disturbances, and a busy host makes the times wrong, but hardly
-the ratios: about 3 % remain, where times one after the other differ by half.
+the ratios: about 3 % remain, where times one after the other differ by half. Where a guest's pages lie makes 10 % for
+programs as large as gcc, and stays while the guest runs: several boots even it out.
 """
 
 import argparse
@@ -26,6 +27,7 @@ def parse(words):
     parser.add_argument("program", nargs="+", help="programs, each against the first one")
     parser.add_argument("--rows", default="", help="rows or groups of ./dev bench engine, with commas; all by default")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each row, of which the least counts (3)")
+    parser.add_argument("--boots", type=int, default=1, help="times that all of it is done, each in new guests (1)")
     parser.add_argument("--seconds", type=float, default=1.0, help="how long a row should take the first program (1)")
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)), help="the host's processor to run on")
     return parser.parse_args(words)
@@ -121,19 +123,29 @@ def main(words):
         print(f"{n}: {program}")
     others = range(1, len(options.program))
     print(f"{'':18}" + "".join(f"{f'{n}, s':>10}" for n in range(len(options.program))) + "".join(f"{f'{n} / 0':>9}" for n in others))
-    ratios = []  # a list for each row
+    ratios = {row.name: [] for row in chosen}  # a list for each boot
     try:
-        machines.start()
-        for row in chosen:
-            times = measure(machines, row, options)
-            ratios.append([time / times[0] for time in times])
-            print(f"{row.name:18}" + "".join(f"{time:10.3f}" for time in times) + "".join(f"{ratios[-1][n]:9.3f}" for n in others), flush=True)
+        for _ in range(options.boots):
+            machines.start()
+            for row in chosen:
+                times = measure(machines, row, options)
+                ratios[row.name].append([time / times[0] for time in times])
+                say(row.name, [f"{time:10.3f}" for time in times], [ratios[row.name][-1]], others)
     except Silent as silent:
         print(f"bench: {silent}", file=sys.stderr)
         return 1
     finally:
         machines.close()
     if others and chosen:
-        means = "".join(f"{table.geometric_mean([row[n] for row in ratios]):9.3f}" for n in others)
-        print(f"{'geometric mean':18}" + " " * 10 * len(options.program) + means)
+        no_times = [" " * 10] * len(options.program)
+        print("geometric means")
+        for name in ratios if options.boots > 1 else ():
+            say(name, no_times, ratios[name], others)
+        say("all", no_times, [row for boots in ratios.values() for row in boots], others)
     return 0
+
+
+def say(name, times, ratios, others):
+    """A line of the table: the means of the ratios, by program."""
+    means = [f"{table.geometric_mean([row[n] for row in ratios]):9.3f}" for n in others]
+    print(f"{name:18}" + "".join(times) + "".join(means), flush=True)
