@@ -123,6 +123,10 @@ class Mmu final : public memory::WriteObserver {
   };
   struct Walk;  // walk.cc
 
+  const FetchEntry* probe_fetch(u64 linear, View view) const {
+    const FetchEntry& e = tables_.fetch[unsigned(view)][fetch_index(linear)];
+    return e.tag == fetch_tag(linear, space_) ? &e : nullptr;
+  }
   bool walk(Walk& w) const;
   bool step(Walk& w, u64 table, unsigned level, unsigned index_bits, unsigned entry_size, bool may_be_large) const;
   bool permitted(Walk& w) const;

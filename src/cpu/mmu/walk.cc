@@ -139,9 +139,8 @@ void Mmu::commit(Walk& w) {
 
 bool Mmu::translate(u64 linear, Access access, View view, Translation& out, x86::Fault& fault) {
   if (access == Access::kFetch) {
-    const FetchEntry& e = tables_.fetch[unsigned(view)][fetch_index(linear)];
-    if (e.tag == fetch_tag(linear, space_)) {
-      out.physical = memory::PhysAddr(linear + e.addend);
+    if (const FetchEntry* e = probe_fetch(linear, view)) {
+      out.physical = memory::PhysAddr(linear + e->addend);
       std::byte* page = memory_.host_page(out.physical);
       out.host = page ? page + (linear & memory::kPageMask) : nullptr;
       return true;
@@ -168,9 +167,7 @@ bool Mmu::translate_beside_code(u64 linear, Access access, View view, Translatio
 }
 
 bool Mmu::finds_unchanged(u64 linear, Access access, View view) const {
-  if (access == Access::kFetch && tables_.fetch[unsigned(view)][fetch_index(linear)].tag == fetch_tag(linear, space_)) {
-    return true;
-  }
+  if (access == Access::kFetch && probe_fetch(linear, view)) return true;  // invariant 3
   Walk w{.linear = linear, .access = access, .view = view};
   if (!walk(w) || !permitted(w)) return false;
   for (unsigned i = 0; i < w.count; ++i) {

@@ -161,7 +161,7 @@ class Planner {
       case Action::kPushFlags:
       case Action::kCall:
       case Action::kCallIndirect: rsp.offset -= word_; return;
-      case Action::kReturn: rsp.offset += word_ + (d.operand_count ? u16(d.immediate) : 0); return;
+      case Action::kReturn: rsp.offset += popped_by_return(d, word_); return;
       case Action::kPop:
         rsp.offset += word_;
         values_[d.operands[0].number] = fresh();

@@ -272,21 +272,19 @@ const u8* Translator::hot(const Exit& exit) {
     return look_ahead(seen.offsets) ? next_code() : nullptr;
   }
   const std::vector<u16> seen = std::move(seen_.extract(old).mapped().offsets);
-  // It is in the part that may be filled again for the new one.
-  const Translation before = *old;
   Translation& made = translate(*code, mode(), kLong, false, seen);
-  if (trace_holds()) {
+  if (trace_holds()) {  // so its part was not filled again
     // What is linked to the old one goes on in the new one. Where the entries differ, saving the flags is as long as a
     // leap.
     const auto leap = [&](const u8* from, const u8* to) {
       u8* const at = writable(from);
       Assembler(at, at + kLeap).jump(to - cache_.executable());
     };
-    leap(before.host_entry(), made.host_entry());
-    leap(before.memory_entry, made.memory_entry);
+    leap(old->host_entry(), made.host_entry());
+    leap(old->memory_entry, made.memory_entry);
     // Both have the same instructions up to where the flags are overwritten.
-    if (before.lazy_entry() && made.lazy_entry() && made.changed == before.changed) {
-      leap(before.lazy_entry(), made.lazy_entry());
+    if (old->lazy_entry() && made.lazy_entry() && made.changed == old->changed) {
+      leap(old->lazy_entry(), made.lazy_entry());
     }
     cache_.replace(*old);
     redirect_jumps(*old, made);

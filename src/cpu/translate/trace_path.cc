@@ -2,15 +2,11 @@
 
 #include <algorithm>
 
-#include "memory/address.h"
-
 namespace pollux::cpu::translate {
 
 namespace {
 
 constexpr std::size_t kLongestCall = 20;  // steps
-
-bool in_page(i64 target) { return target >= 0 && target < i64(memory::kPageSize); }
 
 }  // namespace
 

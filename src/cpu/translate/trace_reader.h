@@ -18,6 +18,7 @@
 #include "cpu/interpret/instruction_reader.h"
 #include "cpu/translate/access_plan.h"
 #include "cpu/translate/flag_effect.h"
+#include "memory/address.h"
 
 namespace pollux::cpu::translate {
 
@@ -106,5 +107,10 @@ void read_crossing(interpret::InstructionReader& reader, ByteSpan bytes, u16 off
 bool may_exit(const Step& step);
 // Offset of a direct branch's target, relative to the page's start; may be outside.
 i64 branch_target(const Step& step);
+inline bool in_page(i64 offset) { return offset >= 0 && offset < i64(memory::kPageSize); }
+// Bytes that a return takes from the stack; word: of an address.
+inline i32 popped_by_return(const decode::Decoded& d, unsigned word) {
+  return i32(word + (d.operand_count ? u16(d.immediate) : 0));
+}
 
 }  // namespace pollux::cpu::translate

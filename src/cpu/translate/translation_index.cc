@@ -14,43 +14,42 @@ TranslationIndex::Key TranslationIndex::key(u64 physical, u32 mode) {
   return {.home = (mixed >> 32) * 8 + physical / 8 % 8, .tag = (mixed >> 16 ^ physical) << kTagShift};
 }
 
-TranslationIndex::Key TranslationIndex::key(const Translation& t) { return key(t.physical, t.mode); }
-
 Translation* TranslationIndex::translation(Slot slot) {
   return reinterpret_cast<Translation*>(slot & ((u64{1} << kTagShift) - 1));
 }
 
-u64 TranslationIndex::place(Key key, u64 physical, u32 mode) const {
-  for (u64 n = wrap(key.home);; n = wrap(n + 1)) {
+u64 TranslationIndex::place(u64 physical, u32 mode) const {
+  const Key wanted = key(physical, mode);
+  for (u64 n = wrap(wanted.home);; n = wrap(n + 1)) {
     const Slot slot = slots_[n];
     if (slot == 0) return n;
-    if (slot >> kTagShift != key.tag >> kTagShift) continue;
+    if ((slot ^ wanted.tag) >> kTagShift) continue;
     const Translation& t = *translation(slot);
     if (t.physical == physical && t.mode == mode) return n;
   }
 }
 
 Translation* TranslationIndex::find(u64 physical, u32 mode) const {
-  return translation(slots_[place(key(physical, mode), physical, mode)]);
+  return translation(slots_[place(physical, mode)]);
 }
 
 void TranslationIndex::set(Translation& t) {
   const u64 address = reinterpret_cast<u64>(&t);
   POLLUX_CHECK(address >> kTagShift == 0, "a program's addresses have 48 bits");
-  const Key where = key(t);
-  Slot& slot = slots_[place(where, t.physical, t.mode)];
+  Slot& slot = slots_[place(t.physical, t.mode)];
   const bool is_new = slot == 0;
-  slot = address | where.tag;
+  slot = address | key(t.physical, t.mode).tag;
   if (is_new && ++used_ * 2 > slots_.size()) grow();
 }
 
 void TranslationIndex::erase(const Translation& t) {
-  u64 hole = place(key(t), t.physical, t.mode);
+  u64 hole = place(t.physical, t.mode);
   if (translation(slots_[hole]) != &t) return;
   --used_;
   // What was pushed past the hole moves back.
   for (u64 n = wrap(hole + 1); slots_[n] != 0; n = wrap(n + 1)) {
-    if (wrap(n - key(*translation(slots_[n])).home) < wrap(n - hole)) continue;
+    const Translation& pushed = *translation(slots_[n]);
+    if (wrap(n - key(pushed.physical, pushed.mode).home) < wrap(n - hole)) continue;
     slots_[hole] = slots_[n];
     hole = n;
   }
@@ -67,9 +66,8 @@ void TranslationIndex::grow() {
   std::swap(old, slots_);
   for (const Slot slot : old) {
     if (slot == 0) continue;
-    u64 n = wrap(key(*translation(slot)).home);
-    while (slots_[n] != 0) n = wrap(n + 1);
-    slots_[n] = slot;
+    const Translation& t = *translation(slot);
+    slots_[place(t.physical, t.mode)] = slot;
   }
 }
 

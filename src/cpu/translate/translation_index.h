@@ -31,10 +31,9 @@ class TranslationIndex {
   using Slot = u64;  // a translation's address and its tag; 0: empty
 
   static Key key(u64 physical, u32 mode);
-  static Key key(const Translation& t);
   static Translation* translation(Slot slot);
   // The slot that has it, or the empty one behind those that could.
-  u64 place(Key key, u64 physical, u32 mode) const;
+  u64 place(u64 physical, u32 mode) const;
   u64 wrap(u64 n) const { return n & (slots_.size() - 1); }
   void grow();
 

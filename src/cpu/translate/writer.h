@@ -85,7 +85,6 @@ class Writer {
   unsigned count() const { return unsigned(trace_->steps.size()); }
   // Of what the trace executes next.
   u16 next_offset() const { return index_ + 1 < count() ? trace_->steps[index_ + 1].offset : trace_->end; }
-  static bool in_page(i64 target) { return target >= 0 && target < i64(memory::kPageSize); }
   static Address frame(u64 offset) { return {kFrameReg, i32(offset)}; }
   Address guest(unsigned number) const { return {kFrameReg, layout_.gpr + i32(number) * 8}; }
   // What is as wide as the code's addresses and stack: 8 bytes, or 4 in 32-bit code, which clear the upper half.
@@ -190,11 +189,20 @@ class Writer {
   void find_jump_or_exit();  // what cannot be found is for the interpreter
   void take_jump();
 
+  // What seldom happens: out of line, with few bytes.
+  template <class Write>
+  void aside(Write write) {
+    Assembler* const here = std::exchange(a_, cold_);
+    const bool compact = std::exchange(compact_, true);
+    write();
+    compact_ = compact;
+    a_ = here;
+  }
+
   // writer_call.cc
   void write_call();
   void write_call_indirect();
   void write_return();
-  void return_elsewhere(u8* jump);
   void leave_by_return();
   void pop_return();
   void call_found();

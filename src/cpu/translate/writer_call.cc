@@ -14,12 +14,10 @@ void Writer::write_call() {
     Far far = begin_far();
     push_return();
     take_far(far, target, 0);
-    Assembler* const here = std::exchange(a_, cold_);
-    const bool compact = std::exchange(compact_, true);
-    miss_far(far, target, before_step());
-    call_found();
-    compact_ = compact;
-    a_ = here;
+    aside([&] {
+      miss_far(far, target, before_step());
+      call_found();
+    });
   } else {
     load_target(target);
     find_jump_or_exit();
@@ -57,21 +55,14 @@ void Writer::write_return() {
   a_->op({.code = 0x3b, .wide = !code32_}, kAddressReg, kScratch);
   u8* const elsewhere = a_->jump_if(kNz);
   clobbered();
-  return_elsewhere(elsewhere);
+  aside([&] {
+    a_->link_here(elsewhere);
+    given_back_ = count() - index_ - 1;
+    if (given_back_) a_->arithmetic(0, frame(offsetof(Frame, budget)), i32(given_back_));
+    leave_by_return();
+    given_back_ = 0;
+  });
   pop_return();
-}
-
-// Out of line, with the rest of the trace given back.
-void Writer::return_elsewhere(u8* jump) {
-  Assembler* const here = std::exchange(a_, cold_);
-  const bool compact = std::exchange(compact_, true);
-  a_->link_here(jump);
-  given_back_ = count() - index_ - 1;
-  if (given_back_) a_->arithmetic(0, frame(offsetof(Frame, budget)), i32(given_back_));
-  leave_by_return();
-  given_back_ = 0;
-  compact_ = compact;
-  a_ = here;
 }
 
 // To the address in kAddressReg.
@@ -82,8 +73,7 @@ void Writer::leave_by_return() {
 }
 
 void Writer::pop_return() {
-  const decode::Decoded& d = step().d;
-  lea_word(kGuestRsp, {kGuestRsp, i32(word() + (d.operand_count ? u16(d.immediate) : 0))});
+  lea_word(kGuestRsp, {kGuestRsp, popped_by_return(step().d, unsigned(word()))});
 }
 
 }  // namespace pollux::cpu::translate
