@@ -22,7 +22,8 @@ CLASSES = ("cpu", "cpu-cache", "memory", "vm", "interrupt", "scheduler", "os")
 COMPLAINTS = "BUG:|WARNING:|Oops|blocked for more than|soft lockup|rcu.*stall|Marking TSC unstable|I/O error"
 
 # Stressors that do not run as root, and those that stress-ng runs only when told that they may hang the machine.
-AS_NOBODY = {"bad-ioctl", "exec", "spawn"}
+# (As root, madvise poisons pages of memory, and the kernel now and then kills it when it comes upon one.)
+AS_NOBODY = {"bad-ioctl", "exec", "madvise", "spawn"}
 PATHOLOGICAL = {"bad-ioctl", "bind-mount", "cpu-online", "mlockmany", "oom-pipe", "smi", "sysinval", "watchdog"}
 
 # Stressors that say themselves that they do not run, and why.

@@ -7,7 +7,6 @@ bool fits8(i32 value) { return value == i8(value); }
 }  // namespace
 
 void Assembler::prefixes(const Opcode& o, unsigned reg, unsigned index, unsigned rm) {
-  ++mentions_[reg & 15], ++mentions_[index & 15], ++mentions_[rm & 15];
   if (o.prefix66) byte(0x66);
   if (o.repeat) byte(o.repeat);
   const unsigned rex = (o.wide ? 8 : 0) | (reg >> 3 & 1) << 2 | (index >> 3 & 1) << 1 | (rm >> 3 & 1);
@@ -19,6 +18,7 @@ void Assembler::prefixes(const Opcode& o, unsigned reg, unsigned index, unsigned
 
 void Assembler::op(Opcode o, unsigned reg, unsigned rm) {
   prefixes(o, reg, 0, rm);
+  ++mentions_[reg], ++mentions_[rm];
   byte(o.code);
   byte(u8(0xc0 | (reg & 7) << 3 | (rm & 7)));
 }
@@ -27,6 +27,7 @@ void Assembler::op(Opcode o, unsigned reg, const Address& rm) {
   const bool has_index = rm.index != kNoReg;
   POLLUX_CHECK(!has_index || rm.index != kRspReg, "rsp is no index");
   prefixes(o, reg, has_index ? rm.index : 0, rm.base == kNoReg ? 0 : rm.base);
+  ++mentions_[reg];
   byte(o.code);
   const u8 reg_field = u8((reg & 7) << 3);
   if (rm.base == kNoReg) {  // [index << scale + disp32]
@@ -50,6 +51,7 @@ void Assembler::op(Opcode o, unsigned reg, const Address& rm) {
 void Assembler::op_short(Opcode o, unsigned rm) {
   const u8 code = o.code;
   prefixes(o, 0, 0, rm);
+  ++mentions_[rm];
   byte(u8((code & 0xf8) | (rm & 7)));
 }
 

@@ -40,7 +40,8 @@ class Assembler {
   Assembler(u8* at, u8* end) : at_(at), end_(end) {}
 
   u8* at() const { return at_; }
-  // How many instructions have named the register so far, or are calls: as long as this stays the same, it does.
+  // How many instructions have had the register as an operand so far, or are calls: as long as this stays the same, it
+  // does. (A part of an address is no operand.)
   u32 mentions(Reg r) const { return mentions_[r]; }
   u64 room() const { return u64(end_ - at_); }
 

@@ -9,7 +9,7 @@ void Writer::write(const Trace& trace, bool compact, std::optional<u16> heat, Tr
   code32_ = interpreter_.code_size() == decode::CodeSize::k32;
   repair_ = Repair::kNone;
   flag_step_ = -1;
-  drop_held(u16(~0u));
+  hold_nothing();
   early_exits_.clear();
   edges_.clear();
   a_ = hot_ = &cache_.hot();
@@ -187,7 +187,7 @@ CallerWord Writer::caller_word(bool group) const {
 
 Reg Writer::holder(unsigned number) const {
   for (const Held& h : held_) {
-    if (h.number == number && h.in == a_ && h.mentions == a_->mentions(h.scratch)) return h.scratch;
+    if (still_holds(h, number)) return h.scratch;
   }
   return kInMemory;
 }
@@ -198,6 +198,19 @@ void Writer::holds(Reg scratch, unsigned number) {
     if (h.scratch == scratch) h = {scratch, u8(number), a_, a_->mentions(scratch)};
   }
 }
+
+void Writer::hold_nothing() {
+  drop_held(u16(~0u));
+  held_group_.number = kInMemory;
+}
+
+void Writer::load_group(const Access& access) {
+  if (still_holds(held_group_, access.group)) return;
+  a_->load(kAddressReg, frame(offsetof(Frame, groups) + access.group * 8));
+  holds_group(access.group);
+}
+
+void Writer::holds_group(u8 group) { held_group_ = {kAddressReg, group, a_, a_->mentions(kAddressReg)}; }
 
 void Writer::drop_held(u16 numbers) {
   for (Held& h : held_) {

@@ -96,6 +96,10 @@ class Writer {
   Reg holder(unsigned number) const;
   void holds(Reg scratch, unsigned number);  // from now on
   void drop_held(u16 numbers);               // bits
+  void hold_nothing();
+  // kAddressReg becomes the host address of the access's group.
+  void load_group(const Access& access);
+  void holds_group(u8 group);
   void load_guest(Reg to, unsigned number);  // whole
   void store_guest(unsigned number, Reg from);
 
@@ -252,13 +256,17 @@ class Writer {
   bool repeating_ = false;  // the step before the trace stops, which needs its flags
   int flag_step_ = -1;      // that made the flags, when where_ is kHost
   Address operand_{kAddressReg};
-  struct Held {
+  struct Held {  // by a scratch register while nothing names it
     Reg scratch;
-    u8 number = kInMemory;
+    u8 number = kInMemory;  // of the guest's register, or of the group; kInMemory: nothing
     const Assembler* in = nullptr;
     u32 mentions = 0;
   };
   std::array<Held, 2> held_{Held{kScratch}, Held{kAddressReg}};
+  Held held_group_{kAddressReg};
+  bool still_holds(const Held& h, unsigned number) const {
+    return h.number == number && h.in == a_ && h.mentions == a_->mentions(h.scratch);
+  }
   std::vector<EarlyExit> early_exits_;
   std::vector<Edge> edges_;
 };

@@ -67,7 +67,9 @@ void Writer::look_up(const Access& access, unsigned size, bool write, bool apart
     u8* const miss = pieces().look_up(layout_.tables[view_][write], size, aligned, apart);
     early_exit(miss, ExitKind::kAccess, access_detail(size, write, aligned, group, view_), again);
   }
-  if (group) a_->store(frame(offsetof(Frame, groups) + access.group * 8), kAddressReg);
+  if (!group) return;
+  a_->store(frame(offsetof(Frame, groups) + access.group * 8), kAddressReg);
+  holds_group(access.group);
 }
 
 void Writer::operand_address(bool apart) {
@@ -76,7 +78,7 @@ void Writer::operand_address(bool apart) {
   operand_ = {kAddressReg};
   if (access.kind != Access::Kind::kAlone) operand_.displacement = access.offset;
   if (access.kind == Access::Kind::kMember) {
-    a_->load(kAddressReg, frame(offsetof(Frame, groups) + access.group * 8));
+    load_group(access);
     check_alignment(access);
     return;
   }
@@ -107,7 +109,7 @@ Address Writer::stack_address(Reg base, i32 displacement, bool write) {
   const Access& access = step().stack;
   const i32 offset = access.kind == Access::Kind::kAlone ? 0 : access.offset;
   if (access.kind == Access::Kind::kMember) {
-    a_->load(kAddressReg, frame(offsetof(Frame, groups) + access.group * 8));
+    load_group(access);
     return {kAddressReg, offset};
   }
   flags_before_clobber();

@@ -14,9 +14,11 @@ void Writer::write_lea() {
   const Reg host = kHostOf[to.number];
   // A 32-bit sum is the low half of a 64-bit one.
   const bool narrow = to.bits == 32 || d.address_size == 4;
-  const bool direct = to.bits >= 32 && host != kInMemory && d.base != decode::kRipRegister;
-  if (direct && (d.base == decode::kNoRegister || kHostOf[d.base] != kInMemory) &&
-      (d.index == decode::kNoRegister || kHostOf[d.index] != kInMemory)) {
+  const bool direct = to.bits >= 32 && host != kInMemory;
+  const auto in_host = [](u8 part) {
+    return part == decode::kNoRegister || part == decode::kRipRegister || kHostOf[part] != kInMemory;
+  };
+  if (direct && in_host(d.base) && in_host(d.index)) {
     effective_address(d, host, 0, narrow);
     return;
   }
