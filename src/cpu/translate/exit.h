@@ -12,10 +12,10 @@ enum class ExitKind : u8 {
   kMissed,     // the jump entries have no such jump: likewise
   kFar,        // a link to another page, to the address in kAddressReg, was made in another epoch
   kArrived,    // at the address in kAddressReg, of which the jump entries know nothing
-  kHot,        // the trace has run often enough to be made again, longer
   kInterpret,  // the interpreter is to execute the instruction at offset
   kLent,       // the interpreter is to execute this one instruction, behind which the trace goes on
-  kBudget,     // the run may end within the trace; goes on at offset
+  kBudget,     // the run may end within the trace; goes on at offset. If a budget is left, the trace is hot: it has run
+               // often enough to be made again, longer
   kLink,       // goes on at offset in the same page; the jump may be linked to what is found there
 };
 
@@ -29,6 +29,7 @@ inline constexpr u16 access_detail(unsigned size, bool write, bool aligned, bool
 // kMissed: the linear address agreed, the context did not. kMissed and kFar: it is of a link to another page, which says
 // FarWords.
 inline constexpr u16 kOtherContext = 1, kFromLink = 2;
+// kBudget: detail is the offset where the trace begins.
 // kLent: the trace goes on behind the instruction.
 inline constexpr u16 kGoesOn = 1;
 // kLink: the jump leaves the guest's flags in the host's; with flags_from, and for kCrosses: the registers that they

@@ -1,4 +1,6 @@
 // What the translator does where translated code calls it.
+#include <limits>
+
 #include "cpu/translate/translator.h"
 
 namespace pollux::cpu::translate {
@@ -73,18 +75,23 @@ const u8* Translator::serve(const Exit& kept, const u8* record) {
     case ExitKind::kLent: return lent(kept, record);
     case ExitKind::kLink: return link(kept, record);
     case ExitKind::kArrived: return arrived();
-    case ExitKind::kHot: return hot(kept);
-    case ExitKind::kInterpret: settle(kept); return interpret_one();
-    case ExitKind::kBudget: break;
+    case ExitKind::kBudget: return budget(kept);
+    case ExitKind::kInterpret: break;
   }
   settle(kept);
-  return end_budget();
+  return interpret_one();
+}
+
+const u8* Translator::budget(const Exit& exit) {
+  const bool is_hot = frame_.budget >= 0;
+  settle(exit);
+  if (is_hot) return hot(frame_.page + exit.detail);
+  return stepping_ ? end_step() : end_budget();
 }
 
 // The run ends nearby, or a look is due.
 const u8* Translator::end_budget() {
   using interpret::Advance;
-  if (stepping_) return end_step();
   exits_ = kExitsToLook;
   const bool to_the_end = until_ - position().value <= kMargin;
   // No translation begins here, in the middle of a trace, and none should: what is left of the block is interpreted.
@@ -259,11 +266,11 @@ const u8* Translator::link(const Exit& exit, const u8* record) {
   return begin(*next);
 }
 
-const u8* Translator::hot(const Exit& exit) {
+// The trace that begins at linear.
+const u8* Translator::hot(u64 linear) {
   constexpr unsigned kLooks = 3;
-  settle(exit);
-  const u64 rip = interpreter_.s().rip;
-  const auto code = fetch(rip);
+  make_room();  // which may drop it
+  const auto code = fetch(linear);
   Translation* const old = code ? cache_.find(code->physical.value, mode()) : nullptr;
   if (!old || !old->counts) return next_code();
   if (Seen& seen = seen_[old]; seen.looks < kLooks && !stepping_) {
@@ -273,24 +280,32 @@ const u8* Translator::hot(const Exit& exit) {
   }
   const std::vector<u16> seen = std::move(seen_.extract(old).mapped().offsets);
   Translation& made = translate(*code, mode(), kLong, false, seen);
-  if (trace_holds()) {  // so its part was not filled again
-    // What is linked to the old one goes on in the new one. Where the entries differ, saving the flags is as long as a
-    // leap.
-    const auto leap = [&](const u8* from, const u8* to) {
-      u8* const at = writable(from);
-      Assembler(at, at + kLeap).jump(to - cache_.executable());
-    };
-    leap(old->host_entry(), made.host_entry());
-    leap(old->memory_entry, made.memory_entry);
-    // Both have the same instructions up to where the flags are overwritten.
-    if (old->lazy_entry() && made.lazy_entry() && made.changed == old->changed) {
-      leap(old->lazy_entry(), made.lazy_entry());
-    }
-    cache_.replace(*old);
-    redirect_jumps(*old, made);
+  leap_to_longer(*old, made);
+  remember_jump(linear, context(linear), made);
+  return next_code();
+}
+
+// What is linked to the old one goes on in the new one.
+void Translator::leap_to_longer(Translation& old, Translation& made) {
+  const auto leap = [&](const u8* from, const u8* to) {
+    u8* const at = writable(from);
+    Assembler(at, at + kLeap).jump(to - cache_.executable());
+  };
+  // Where the entries differ, saving the flags is as long as a leap.
+  leap(old.host_entry(), made.host_entry());
+  leap(old.memory_entry, made.memory_entry);
+  if (old.lazy_entry()) {
+    // Both have the same instructions up to where the flags are overwritten, but the longer one may need none, or, for the
+    // groups that it makes, need them in memory.
+    const bool needs_none = made.host_entry() == made.memory_entry;
+    const bool as_lazy = made.lazy_entry() && made.changed == old.changed;
+    if (needs_none || as_lazy)
+      leap(old.lazy_entry(), needs_none ? made.memory_entry : made.lazy_entry());
+    else
+      frame_.heat[old.heat] = std::numeric_limits<i32>::max();  // who comes that way stays
   }
-  remember_jump(rip, context(rip), made);
-  return begin(made);
+  cache_.replace(old);
+  redirect_jumps(old, made);
 }
 
 }  // namespace pollux::cpu::translate

@@ -143,8 +143,10 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   const u8* missed(const Exit& exit, const u8* record);
   const u8* lent(const Exit& exit, const u8* record);
   const u8* link(const Exit& exit, const u8* record);
-  const u8* hot(const Exit& exit);
+  const u8* hot(u64 linear);
+  void leap_to_longer(Translation& old, Translation& made);
   const u8* interpret_one();
+  const u8* budget(const Exit& exit);
   const u8* end_budget();
   // Whether what the running trace relies on is as it was when code was entered: itself, and what addresses mean.
   bool trace_holds() const { return drops_ == begun_drops_ && context(frame_.page) == frame_.context; }

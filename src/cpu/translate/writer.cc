@@ -47,7 +47,6 @@ void Writer::entry() {
   if (budget_repeats_) {
     where_ = Where::kNowhere;
     begin_at(host_entry);
-    count_entry();
     for (; !step().flags.writes_all || step().action == Action::kShiftByCl; ++index_) write_step(index_);
   } else {
     save_flags();
@@ -58,11 +57,14 @@ void Writer::entry() {
       out_->lazy_behind = u8(a_->at() - out_->memory_entry);
       where_ = Where::kPending;
     }
-    count_entry();
   }
   budget_step_ = index_;
   a_->arithmetic(5, frame(offsetof(Frame, budget)), i32(count()));
   budget_jump_ = a_->jump_if(kL);
+  if (!heat_) return;
+  a_->op({.code = 0xff}, 1, frame(offsetof(Frame, heat) + *heat_ * sizeof(i32)));  // dec
+  hot_jump_ = a_->jump_if(kS);
+  POLLUX_CHECK(a_->at() - out_->memory_entry >= kLeap, "there is room for the jump to the long trace");
 }
 
 // Where the flags are in memory.
@@ -71,13 +73,6 @@ void Writer::begin_at(const u8* host_entry) {
   const i64 before = out_->memory_entry - host_entry;
   POLLUX_CHECK(before <= 0xff, "saving the flags is short");
   out_->host_before = u8(before);
-}
-
-void Writer::count_entry() {
-  if (!heat_) return;
-  a_->arithmetic(5, frame(offsetof(Frame, heat) + *heat_ * sizeof(i32)), 1, false);
-  hot_jump_ = a_->jump_if(kS);
-  POLLUX_CHECK(a_->at() - out_->memory_entry >= kLeap, "there is room for the jump to the long trace");
 }
 
 void Writer::write_step(unsigned index) {
@@ -125,10 +120,7 @@ void Writer::write_step(unsigned index) {
 
 void Writer::write_stubs() {
   const u16 entry_flags = out_->lazy_behind ? Exit::kPending : Exit::kNone;
-  if (heat_) {
-    a_->link_here(hot_jump_);
-    exit({.kind = ExitKind::kHot, .offset = trace_->steps[0].offset, .flags_from = entry_flags});
-  }
+  if (heat_) a_->link_here(hot_jump_);
   a_->link_here(budget_jump_);
   index_ = budget_step_;
   if (budget_repeats_) {
@@ -138,9 +130,16 @@ void Writer::write_stubs() {
     write_step(budget_step_);
     repeating_ = false;
     save_flags();
-    exit({.kind = ExitKind::kBudget, .give_back = u8(count() - budget_step_ - 1), .offset = step().end()});
+    exit({.kind = ExitKind::kBudget,
+          .give_back = u8(count() - budget_step_ - 1),
+          .offset = step().end(),
+          .detail = trace_->steps[0].offset});
   } else {
-    exit({.kind = ExitKind::kBudget, .give_back = u8(count()), .offset = step().offset, .flags_from = entry_flags});
+    exit({.kind = ExitKind::kBudget,
+          .give_back = u8(count()),
+          .offset = step().offset,
+          .flags_from = entry_flags,
+          .detail = step().offset});
   }
   for (std::size_t n = 0; n < edges_.size(); ++n) edge(Edge(edges_[n]));
   for (const EarlyExit& e : early_exits_) {

@@ -67,7 +67,6 @@ class Writer {
   // writer.cc
   void entry();
   void begin_at(const u8* host_entry);
-  void count_entry();
   void write_step(unsigned index);
   void write_stubs();
   void exit(Exit e, const u8* to = nullptr) { exit(e, to, thunks_.out); }
@@ -248,7 +247,7 @@ class Writer {
   Where where_ = Where::kHost;
   Repair repair_ = Repair::kNone;
   std::optional<u16> heat_;
-  u8* hot_jump_ = nullptr;
+  u8* hot_jump_ = nullptr;  // to where budget_jump_ goes
   u8* budget_jump_ = nullptr;
   unsigned budget_step_ = 0;  // the trace stops before this one, after repeating what is before it
   bool budget_repeats_ = false;
