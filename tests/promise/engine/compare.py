@@ -91,17 +91,13 @@ def measure(machines, row, options):
 
     def once():
         nonlocal prepared
-        if row.prepare and prepared != size:
-            machines.command(row.prepare.replace("{n}", str(size)))
-            prepared = size
-        if row.before:
-            machines.command(row.before)
-        return machines.command(row.command.replace("{n}", str(size)))
+        times, prepared = row.run(machines.command, size, prepared)
+        return times
 
     once()  # the first time, programs are translated
     for _ in range(4):
         took = once()
-        fitted = max(1, min(row.largest, int(size * min(50, options.seconds / max(took[0], 1e-3)))))
+        fitted = row.size_for(options.seconds, size, took[0])
         if took[0] > options.seconds / 2 or fitted <= size:
             break
         size = fitted

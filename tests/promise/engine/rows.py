@@ -19,6 +19,21 @@ class Row:
     before: str = ""  # not timed; before each run
     image: bool = False  # runs the image's programs, so natively it needs the image's files
 
+    def run(self, command, size, prepared):
+        """One run by command(line), for which prepared says what was prepared; returns the answer, and what is prepared now."""
+        wanted = (self.prepare, size)
+        if self.prepare and prepared != wanted:
+            command(self.prepare.replace("{n}", str(size)))
+            prepared = wanted
+        if self.before:
+            command(self.before)
+        return command(self.command.replace("{n}", str(size))), prepared
+
+    def size_for(self, seconds, size, took):
+        """The size that should take so long, as far as the row's bounds allow, when another one took so many seconds."""
+        factor = max(1 / 50, min(50, seconds / max(took, 1e-4)))
+        return max(1, min(self.largest, int(size * factor)))
+
 
 @dataclass(frozen=True)
 class Boot:

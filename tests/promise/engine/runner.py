@@ -52,12 +52,8 @@ class Runner:
         self._start(name)
         console = self.targets[name].console
         try:
-            if row.prepare and self.prepared[name] != (row.prepare, size):
-                console.command(row.prepare.replace("{n}", str(size)), self.limit_s)
-                self.prepared[name] = (row.prepare, size)
-            if row.before:
-                console.command(row.before, self.limit_s)
-            return console.command(row.command.replace("{n}", str(size)), self.limit_s)
+            answer, self.prepared[name] = row.run(lambda line: console.command(line, self.limit_s), size, self.prepared[name])
+            return answer
         except Silent as silent:
             said = self.targets[name].output()[-500:].strip()
             self._stop(name)
@@ -74,8 +70,7 @@ class Runner:
             took = self.once(name, row, size)[0]
             if self.seconds / 2 <= took <= self.seconds * 2:
                 break
-            factor = max(1 / 50, min(50, self.seconds / max(took, 1e-4)))
-            fitted = max(1, min(row.largest, int(size * factor)))
+            fitted = row.size_for(self.seconds, size, took)
             if fitted == size:
                 break
             size = fitted
