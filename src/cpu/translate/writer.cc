@@ -194,7 +194,7 @@ Reg Writer::holder(unsigned number) const {
 void Writer::holds(Reg scratch, unsigned number) {
   drop_held(u16(1u << number));
   for (Held& h : held_) {
-    if (h.scratch == scratch) h = {scratch, u8(number), a_, a_->mentions(scratch)};
+    if (h.scratch == scratch) h = held_by(scratch, number);
   }
 }
 
@@ -205,11 +205,14 @@ void Writer::hold_nothing() {
 
 void Writer::load_group(const Access& access) {
   if (still_holds(held_group_, access.group)) return;
-  a_->load(kAddressReg, frame(offsetof(Frame, groups) + access.group * 8));
-  holds_group(access.group);
+  a_->load(kAddressReg, group_cell(access));
+  held_group_ = held_by(kAddressReg, access.group);
 }
 
-void Writer::holds_group(u8 group) { held_group_ = {kAddressReg, group, a_, a_->mentions(kAddressReg)}; }
+void Writer::keep_group(const Access& access) {
+  a_->store(group_cell(access), kAddressReg);
+  held_group_ = held_by(kAddressReg, access.group);
+}
 
 void Writer::drop_held(u16 numbers) {
   for (Held& h : held_) {

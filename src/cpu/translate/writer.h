@@ -98,7 +98,7 @@ class Writer {
   void hold_nothing();
   // kAddressReg becomes the host address of the access's group.
   void load_group(const Access& access);
-  void holds_group(u8 group);
+  void keep_group(const Access& access);     // which kAddressReg is
   void load_guest(Reg to, unsigned number);  // whole
   void store_guest(unsigned number, Reg from);
 
@@ -263,6 +263,8 @@ class Writer {
   };
   std::array<Held, 2> held_{Held{kScratch}, Held{kAddressReg}};
   Held held_group_{kAddressReg};
+  static Address group_cell(const Access& access) { return frame(offsetof(Frame, groups) + access.group * 8); }
+  Held held_by(Reg scratch, unsigned number) const { return {scratch, u8(number), a_, a_->mentions(scratch)}; }
   bool still_holds(const Held& h, unsigned number) const {
     return h.number == number && h.in == a_ && h.mentions == a_->mentions(h.scratch);
   }

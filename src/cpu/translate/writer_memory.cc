@@ -67,9 +67,7 @@ void Writer::look_up(const Access& access, unsigned size, bool write, bool apart
     u8* const miss = pieces().look_up(layout_.tables[view_][write], size, aligned, apart);
     early_exit(miss, ExitKind::kAccess, access_detail(size, write, aligned, group, view_), again);
   }
-  if (!group) return;
-  a_->store(frame(offsetof(Frame, groups) + access.group * 8), kAddressReg);
-  holds_group(access.group);
+  if (group) keep_group(access);
 }
 
 void Writer::operand_address(bool apart) {
