@@ -114,6 +114,7 @@ void Generator::system() {
       raw({rex(), 0x0f, 0x20, u8(0xc0 | std::array{0, 2, 3, 4}[random_.below(4)] << 3 | random_.below(8))});
       return known_.fill(false);
     case 18:  // mov from a segment register
+      if (random_.below(2)) return on_memory({.opcode = 0x8c}, unsigned(random_.below(6)), 2);
       raw({rex(), 0x8c, u8(0xc0 | random_.below(6) << 3 | random_.below(8))});
       return known_.fill(false);
     default: raw({0xf4}); return;  // hlt

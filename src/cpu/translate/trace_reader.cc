@@ -249,7 +249,8 @@ Action state_action(const Decoded& d, mmu::View view, u32 mode) {
   const decode::Operand& from = d.operands[1];
   switch (d.mnemonic) {
     case ZYDIS_MNEMONIC_MOV:
-      if (d.has_memory || d.operands[0].kind != OperandKind::kGpr || d.operands[0].bits < 32) return Action::kInterpret;
+      if (from.kind == OperandKind::kSegment && d.has_memory) return Action::kReadState;
+      if (d.operands[0].kind != OperandKind::kGpr || d.operands[0].bits < 32) return Action::kInterpret;
       if (from.kind == OperandKind::kSegment) return Action::kReadState;
       return from.kind == OperandKind::kControl && supervisor && from.number <= 4 && from.number != 1
                  ? Action::kReadState
@@ -274,10 +275,10 @@ Action own_action(const Decoded& d, const interpret::Binding* row, u32 mode) {
   const bool supervisor = view != mmu::View::kUser;
   const unsigned word = word_of(mode);
   if (integer_action(d, supervisor, word) == Action::kNothing) return Action::kNothing;
-  if (const Action own = state_action(d, view, mode); own != Action::kInterpret) return own;
   if (repeats(d) && row->unit == interpret::Unit::kInteger) return Action::kRepeat;
   if (!reachable_memory(d)) return Action::kInterpret;
   if (word == 4 && !is_flat_operand(d, mode)) return Action::kInterpret;
+  if (const Action own = state_action(d, view, mode); own != Action::kInterpret) return own;
   if (row->traits & interpret::kBranch) return branch_action(d, word);
   if (row->unit == interpret::Unit::kSse) {
     return plain_operands(d) ? vector_action(d, *row, mode) : Action::kInterpret;

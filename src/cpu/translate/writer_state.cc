@@ -17,7 +17,9 @@ void Writer::write_read_state() {
   const decode::Decoded& d = step().d;
   const decode::Operand& to = d.operands[0];
   const decode::Operand& from = d.operands[1];
-  const Reg host = kHostOf[to.number] == kInMemory ? kScratch : kHostOf[to.number];
+  const bool to_memory = to.kind == decode::OperandKind::kMemory;
+  const Reg host = to_memory || kHostOf[to.number] == kInMemory ? kScratch : kHostOf[to.number];
+  if (to_memory) operand_address();
   if (from.kind == decode::OperandKind::kControl) {
     a_->load(host, {kFrameReg, layout_.cr[from.number]});
   } else if (from.kind == decode::OperandKind::kSegment) {
@@ -33,7 +35,10 @@ void Writer::write_read_state() {
       a_->load32(host, base);
     clobbered();
   }
-  if (host == kScratch) a_->store(guest(to.number), kScratch);
+  if (to_memory)
+    a_->op({.code = 0x89, .prefix66 = true}, kScratch, operand_);  // selectors
+  else if (host == kScratch)
+    a_->store(guest(to.number), kScratch);
 }
 
 void Writer::write_write_base() {
