@@ -1,6 +1,5 @@
-// What a processor needs from outside: ten functions, of which two have a default. The processor knows nothing of
-// devices, nor of other processors; machine/board implements this face, once for each processor; tests implement it in
-// a few lines.
+// What a processor needs from outside. It knows nothing of devices, nor of other processors; machine/board implements
+// this face, once for each processor; tests implement it in a few lines.
 //
 // During a call, cpu.position() is the position of the instruction that makes it (not yet retired), so that the
 // board can compute the time. A call may lead to cpu.request_stop(): the processor then returns from run() after
@@ -10,6 +9,7 @@
 #include <optional>
 
 #include "base/integers.h"
+#include "door/time_line.h"
 #include "memory/address.h"
 #include "x86/cpuid.h"
 
@@ -34,6 +34,9 @@ class Bus {
 
   // Time-stamp counter before IA32_TSC_ADJUST: a function of the position alone.
   virtual u64 time_stamp_counter() = 0;
+  // The same as a line, for who would rather not call: it stays where it is for the machine's life, and changes between
+  // runs and during calls only. nullptr: there is none.
+  virtual const door::TimeLine* time_line() const { return nullptr; }
 
   // Model-specific registers that belong to the local APIC: IA32_APIC_BASE, IA32_TSC_DEADLINE, x2APIC 0x800-0x8ff.
   // nullopt / false: #GP.

@@ -45,7 +45,8 @@ class Machine final : private cpu::Bus {
   u32 port_read(u16 port, unsigned size) override;
   void port_write(u16 port, unsigned size, u32 value) override;
   u8 acknowledge_interrupt() override;
-  u64 time_stamp_counter() override { return position(); }
+  u64 time_stamp_counter() override { return time_line_.at(door::Position(position())).value; }
+  const door::TimeLine* time_line() const override { return &time_line_; }
   std::optional<u64> apic_msr_read(u32) override { return std::nullopt; }
   bool apic_msr_write(u32, u64) override { return false; }
   u64 task_priority() override { return priority_; }
@@ -61,6 +62,7 @@ class Machine final : private cpu::Bus {
   x86::State base_;
   u64 history_ = 0;                   // hash of all bus accesses
   u64 priority_ = 0;
+  const door::TimeLine time_line_{.time = door::VirtualNs(5), .rate = u64{5} << 30};
 };
 
 }  // namespace pollux::test::translation

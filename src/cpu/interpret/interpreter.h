@@ -107,6 +107,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   // ---- for handlers ----
   x86::State& s() { return r_.state; }
   Bus& bus() { return bus_; }
+  const Bus& bus() const { return bus_; }
   memory::GuestMemory& memory() { return memory_; }
   mmu::Mmu& mmu() { return mmu_; }
   const mmu::Mmu& mmu() const { return mmu_; }

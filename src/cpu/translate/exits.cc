@@ -106,7 +106,7 @@ const u8* Translator::arrived() {
 }
 
 void Translator::settle(const Exit& exit) {
-  const u64 executed = u64(budget_ - frame_.budget) - exit.give_back;
+  const u64 executed = frame_.end - u64(frame_.budget) - exit.give_back - position().value;
   counters_.translated_instructions += executed;
   interpreter_.retired(executed);
   interpreter_.s().rip = frame_.page + exit.offset;
@@ -235,12 +235,11 @@ const u8* Translator::lent(const Exit& exit, const u8* record) {
   if (reason_ != StopReason::kPosition) return nullptr;
   const bool goes_on =
       exit.detail == kGoesOn && interpreter_.s().rip == behind && !interpreter_.wants_turn() && trace_holds();
-  const i64 counted = exit.give_back - 1;
+  const u64 counted = exit.give_back - 1u;
   // Repetitions may have come as far as the end of the run.
-  const bool far_enough = position().value + kMargin + u64(counted) <= horizon_;
+  const bool far_enough = position().value + kMargin + counted <= horizon_;
   if (!goes_on || !far_enough || exits_ >= kExitsToLook) return next_code();
-  budget_ = new_budget();
-  frame_.budget = budget_ - counted;
+  give_budget(counted);
   return record + sizeof(Exit);
 }
 

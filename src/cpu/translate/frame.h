@@ -8,6 +8,7 @@
 #include "cpu/interpret/interpreter.h"
 #include "cpu/translate/access_plan.h"
 #include "cpu/translate/exit.h"
+#include "door/time_line.h"
 #include "x86/state.h"
 
 namespace pollux::cpu::translate {
@@ -54,6 +55,8 @@ struct alignas(64) Frame {
   const u8* caller = nullptr;         // of a thunk, while the translator serves the thunk's exit
   std::array<u64, kGroups> groups{};  // host addresses of ranges (access_plan.h)
   Transfer system_call, system_return;
+  u64 end = 0;                              // position at which the budget would be used up
+  const door::TimeLine* time_line = nullptr;  // Bus's
   u64 address = 0;                    // kAddressReg and kScratch, while the translator serves an exit
   u64 scratch = 0;
   const u8* next = nullptr;  // code that goes on
@@ -68,7 +71,7 @@ struct alignas(64) Frame {
 // Distances from the frame.
 struct Layout {
   i32 gpr = 0, xmm = 0, rflags = 0, fs_base = 0, gs_base = 0, kernel_gs_base = 0;
-  i32 star = 0, lstar = 0, sfmask = 0;
+  i32 star = 0, lstar = 0, sfmask = 0, tsc_adjust = 0, tsc_aux = 0;
   std::array<i32, 5> cr{};  // CR1 is none
   i32 segment = 0;          // the first x86::Segment
   i32 attention = 0;        // Interpreter's

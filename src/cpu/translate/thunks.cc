@@ -81,6 +81,26 @@ const u8* write_find_jump(Assembler& a, const Thunks& t, const Layout& layout, u
   return begin;
 }
 
+const u8* write_read_counter(Assembler& a, const Layout& layout) {
+  const u8* const begin = a.at();
+  const auto state = [](u64 offset) { return Address{kFrameReg, i32(offset) + kReturnAddress}; };
+  constexpr Opcode kAdd{.code = 0x03, .wide = true}, kSub{.code = 0x2b, .wide = true};
+  a.load(kRaxReg, state(offsetof(Frame, end)));
+  a.op(kSub, kRaxReg, state(offsetof(Frame, budget)));
+  a.op(kSub, kRaxReg, kAddressReg);
+  a.load(kAddressReg, state(offsetof(Frame, time_line)));
+  a.op(kSub, kRaxReg, at(kAddressReg, offsetof(door::TimeLine, from)));
+  a.op({.code = 0xf7, .wide = true}, 4, at(kAddressReg, offsetof(door::TimeLine, rate)));  // mul: to rdx, rax
+  a.op({.code = 0xac, .map = 1, .wide = true}, kRdxReg, kRaxReg), a.immediate(32, 1);      // shrd
+  a.op(kAdd, kRaxReg, at(kAddressReg, offsetof(door::TimeLine, time)));
+  a.op(kAdd, kRaxReg, state(layout.tsc_adjust));
+  a.mov(kRdxReg, kRaxReg);
+  a.shift(5, kRdxReg, 32);
+  a.mov32(kRaxReg, kRaxReg);
+  a.byte(kRet);
+  return begin;
+}
+
 void write_called(Assembler& a, const Layout& layout, Thunks& t) {
   for (unsigned view = 0; view < mmu::kViews; ++view) {
     for (const bool write : {false, true}) {
@@ -92,6 +112,7 @@ void write_called(Assembler& a, const Layout& layout, Thunks& t) {
   }
   t.find_jump = write_find_jump(a, t, layout, 0);
   t.find_far = write_find_jump(a, t, layout, kFromLink);
+  t.read_counter = write_read_counter(a, layout);
   t.keep_jump = a.at();
   Sequences(a, layout, kReturnAddress).keep_jump();
   a.byte(kRet);

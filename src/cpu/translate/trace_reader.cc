@@ -260,6 +260,8 @@ Action state_action(const Decoded& d, mmu::View view, u32 mode) {
       if (!supervisor) return Action::kInterpret;
       return (view == mmu::View::kSupervisorAc) == (d.mnemonic == ZYDIS_MNEMONIC_STAC) ? Action::kNothing
                                                                                        : Action::kChangeAc;
+    case ZYDIS_MNEMONIC_RDTSC:
+    case ZYDIS_MNEMONIC_RDTSCP: return Action::kReadCounter;
     case ZYDIS_MNEMONIC_SYSCALL: return word_of(mode) == 8 ? Action::kSystemCall : Action::kInterpret;
     case ZYDIS_MNEMONIC_SYSRET: return supervisor && d.operand_size == 8 ? Action::kSystemReturn : Action::kInterpret;
     case ZYDIS_MNEMONIC_RDFSBASE:

@@ -40,6 +40,7 @@ enum class Action : u8 {
   kSwapGs,
   kReadState,  // control registers, selectors, the bases of FS and GS
   kWriteBase,  // WRFSBASE, WRGSBASE
+  kReadCounter,  // RDTSC, RDTSCP
   kFollowed,   // JMP to the step that comes next
   kPush,
   kPushFlags,

@@ -29,6 +29,8 @@ Layout layout_of(const Frame& frame, interpret::Interpreter& cpu) {
   l.star = distance(frame, s.star);
   l.lstar = distance(frame, s.lstar);
   l.sfmask = distance(frame, s.sfmask);
+  l.tsc_adjust = distance(frame, s.tsc_adjust);
+  l.tsc_aux = distance(frame, s.tsc_aux);
   l.fs_base = distance(frame, s.segment[x86::kFs].base);
   l.gs_base = distance(frame, s.segment[x86::kGs].base);
   l.kernel_gs_base = distance(frame, s.kernel_gs_base);
@@ -59,6 +61,7 @@ Translator::Translator(memory::GuestMemory& memory, Bus& bus, memory::CodeRegion
   cache_.keep_so_far();
   frame_.serve = &Translator::serve;
   frame_.owner = this;
+  frame_.time_line = bus.time_line();
   interpreter_.set_second_observer(this);
 }
 
@@ -144,13 +147,19 @@ bool Translator::ends_early() {
 // Both sides of the count change alike.
 void Translator::end_with_trace() {
   if (frame_.budget <= 0) return;
-  budget_ -= frame_.budget;
+  frame_.end -= u64(frame_.budget);
   frame_.budget = 0;
+}
+
+void Translator::give_budget(u64 executed) {
+  const i64 budget = new_budget();
+  frame_.end = position().value + u64(budget);
+  frame_.budget = budget - i64(executed);
 }
 
 const u8* Translator::begin(const Translation& translation) {
   const u64 rip = interpreter_.s().rip;
-  frame_.budget = budget_ = new_budget();
+  give_budget();
   frame_.page = rip & ~memory::kPageMask;
   look_after_jumps();
   frame_.context = context(rip);

@@ -94,6 +94,8 @@ class Translator final : public Cpu, private mmu::CodeObserver {
     POLLUX_CHECK(position().value < until_, "nothing executes at the end of a run");
     return std::max(horizon_, position().value + 1);
   }
+  // From the position on; executed: instructions behind it that are counted already.
+  void give_budget(u64 executed = 0);
   // What translated code may execute before it comes back. Never negative: code that goes on may compare with it.
   i64 new_budget() const { return std::max<i64>(0, i64(horizon_ - position().value) - i64(kMargin)); }
   bool may_translate() const;
@@ -181,7 +183,6 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   u64 exits_ = 0;                     // since the last look
   bool stepping_ = false;             // in step()
   StopReason reason_ = StopReason::kPosition;
-  i64 budget_ = 0;       // Frame::budget when the position was last settled
   u64 drops_ = 0;        // times that translations were dropped
   u64 begun_drops_ = 0;  // when code was entered
   u16 next_heat_ = 0;

@@ -94,6 +94,7 @@ void Writer::write_step(unsigned index) {
     case Action::kSwapGs: write_swap_gs(); break;
     case Action::kReadState: write_read_state(); break;
     case Action::kWriteBase: write_write_base(); break;
+    case Action::kReadCounter: write_read_counter(); break;
     case Action::kRepeat: write_repeat(); break;
     case Action::kLent: write_lent(kGoesOn); break;
     case Action::kLentLast: write_lent(0); break;

@@ -153,6 +153,7 @@ class Writer {
   // writer_state.cc
   void write_read_state();
   void write_write_base();
+  void write_read_counter();
   void write_change_ac();
   void write_transfer(const u8* thunk);
   void require_fsgsbase();

@@ -57,6 +57,20 @@ void Writer::write_write_base() {
   clobbered();
 }
 
+void Writer::write_read_counter() {
+  if (!interpreter_.bus().time_line()) return write_lent(kGoesOn);
+  flags_before_clobber();
+  if (view_ == unsigned(mmu::View::kUser)) {
+    a_->op({.code = 0xf7}, 0, Address{kFrameReg, layout_.cr[4]});  // test dword
+    a_->immediate(u32(x86::kCr4Tsd), 4);
+    early_exit(a_->jump_if(kNz));
+  }
+  a_->op({.code = 0xc7}, 0, kAddressReg), a_->immediate(count() - index_, 4);  // mov
+  a_->call(thunks_.read_counter);
+  if (step().d.mnemonic == ZYDIS_MNEMONIC_RDTSCP) a_->load32(kRcxReg, {kFrameReg, layout_.tsc_aux});
+  clobbered();
+}
+
 void Writer::write_transfer(const u8* thunk) {
   save_flags();
   load_target(step().end());

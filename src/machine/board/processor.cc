@@ -48,6 +48,7 @@ void Processor::port_write(u16 port, unsigned size, u32 value) { board_.ports_.w
 u8 Processor::acknowledge_interrupt() { return board_.interrupts_.acknowledge(number()); }
 
 u64 Processor::time_stamp_counter() { return board_.now().value; }
+const door::TimeLine* Processor::time_line() const { return &board_.clock_.line(); }
 
 // The guest's counter is the bus's plus IA32_TSC_ADJUST, and its deadline is in the guest's counter.
 std::optional<u64> Processor::apic_msr_read(u32 index) {

@@ -43,6 +43,7 @@ class Processor final : public cpu::Bus {
   void port_write(u16 port, unsigned size, u32 value) override;
   u8 acknowledge_interrupt() override;
   u64 time_stamp_counter() override;
+  const door::TimeLine* time_line() const override;
   std::optional<u64> apic_msr_read(u32 index) override;
   bool apic_msr_write(u32 index, u64 value) override;
   u64 task_priority() override;
