@@ -252,7 +252,7 @@ void Mmu::table_write(memory::PhysAddr from, u64 length, TablePage& table) {
   if (!forget) {
     const u64 offset = from.value & memory::kPageMask;
     for (u64 slot = offset / table.entry_size; slot * table.entry_size < offset + length; ++slot) {
-      if (!(u8(host[slot * table.entry_size]) & 1)) continue;
+      if (!(u8(host[slot * table.entry_size]) & kPresent)) continue;
       if (table.level == 1) {
         drop_linear(table.base + (slot << memory::kPageShift));
       } else {
@@ -269,6 +269,24 @@ void Mmu::table_write(memory::PhysAddr from, u64 length, TablePage& table) {
     table = {};
     forget_kind(page, kTable);
   }
+}
+
+bool Mmu::note_entry_write(memory::PhysAddr at, u64 length, const std::byte*& unmapped) {
+  const u64 page = page_number(at);
+  const TablePage& table = table_pages_[page];
+  const u64 in_entry = at.value & (sizeof(u64) - 1);
+  unmapped = nullptr;
+  if (page_kind_[page] == kTable) {
+    if (table.level != 1 || table.entry_size != sizeof(u64) || in_entry + length > sizeof(u64)) return false;
+    if (table.writes >= kWritesUntilForgotten) return false;  // all of its entries are about to be forgotten
+    u64 entry;
+    std::memcpy(&entry, memory_.host_page(at) + (at.value & memory::kPageMask) - in_entry, sizeof entry);
+    if (entry & kPresent) unmapped = memory_.host_page(memory::PhysAddr(entry & kAddressField));
+  } else if (page_kind_[page]) {
+    return false;
+  }
+  note_write(at, length);
+  return true;
 }
 
 void Mmu::fetch_dropped(u64 linear) {

@@ -84,6 +84,10 @@ class Mmu final : public memory::WriteObserver {
   // A RAM page that is about to be written at [at, at + length), by the slow path. Always call it before writing.
   void note_write(memory::PhysAddr at, u64 length) { memory_.note_write(at, length); }
 
+  // The same for a word that is about to be written in page tables, where all that this may change is what one linear
+  // page means here. unmapped: the host page that it meant, or nullptr. False: nothing was done.
+  bool note_entry_write(memory::PhysAddr at, u64 length, const std::byte*& unmapped);
+
   // The code cache keeps code of this page from now on: writes to it are reported.
   void watch_code(memory::PhysAddr page);
 

@@ -6,7 +6,6 @@ namespace pollux::cpu::mmu {
 namespace {
 
 enum EntryBit : u64 {
-  kPresent = 1,
   kWritable = 2,
   kUser = 4,
   kAccessed = 0x20,
@@ -14,7 +13,6 @@ enum EntryBit : u64 {
   kLarge = 0x80,
 };
 constexpr u64 kNoExecute = u64{1} << 63;
-constexpr u64 kAddressField = 0x000f'ffff'ffff'f000;
 
 }  // namespace
 

@@ -1,9 +1,12 @@
-// What one page walk found: shared by walk.cc and mmu.cc only.
+// What one page walk found, and what an entry is: shared by walk.cc and mmu.cc only.
 #pragma once
 
 #include "cpu/mmu/mmu.h"
 
 namespace pollux::cpu::mmu {
+
+inline constexpr u64 kPresent = 1;  // of an entry
+inline constexpr u64 kAddressField = 0x000f'ffff'ffff'f000;
 
 struct Mmu::Walk {
   u64 linear = 0;

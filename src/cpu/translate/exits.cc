@@ -1,6 +1,8 @@
 // What the translator does where translated code calls it.
+#include <algorithm>
 #include <limits>
 
+#include "cpu/translate/sequences.h"
 #include "cpu/translate/translator.h"
 
 namespace pollux::cpu::translate {
@@ -134,8 +136,13 @@ const u8* Translator::access(const Exit& exit, const u8* record) {
   const mmu::Mmu& mmu = interpreter_.mmu();
   const mmu::TlbEntry* const table = exit.detail & kWriteAccess ? mmu.write_table(view) : mmu.read_table(view);
   frame_.address ^= table[frame_.scratch / sizeof(mmu::TlbEntry)].tag;
-  switch (fill_table(frame_.address, exit.detail)) {
+  std::byte* host;
+  switch (fill_table(frame_.address, exit.detail, host)) {
     case Filled::kHit: return record + exit.to;
+    case Filled::kGranted:
+      frame_.address = u64(host);
+      frame_.scratch = 0;
+      return record[offsetof(Exit, give_back)] == kSaidByCaller ? frame_.caller : record + exit.to + Sequences::kLookUp;
     case Filled::kInterpret: settle(exit); return interpret_one();
     case Filled::kSeparate: break;
   }
@@ -163,7 +170,7 @@ const u8* Translator::crosses(const Exit& exit, const u8* record) {
   return begin(*separate);
 }
 
-Filled Translator::fill_table(u64 linear, u16 access) {
+Filled Translator::fill_table(u64 linear, u16 access, std::byte*& host) {
   const u64 size = access & kSizeMask;
   if ((linear & memory::kPageMask) + size > memory::kPageSize) {
     return access & kGroupAccess ? Filled::kSeparate : Filled::kInterpret;
@@ -178,7 +185,18 @@ Filled Translator::fill_table(u64 linear, u16 access) {
   if (!mmu.translate_beside_code(linear, kind, view, t) || !t.host) return Filled::kInterpret;
   // The running trace may hold an address that it may no longer write to.
   if (revoked != mmu.revocations()) return Filled::kInterpret;
-  return mmu.probe(linear, kind, view) ? Filled::kHit : Filled::kInterpret;
+  if (mmu.probe(linear, kind, view)) return Filled::kHit;
+  host = t.host;
+  return !(access & kGroupAccess) && grant_entry_write(t, size) ? Filled::kGranted : Filled::kInterpret;
+}
+
+// An instruction's last look-up is that of what it writes, so that nothing is looked up between this and the write. What
+// the trace holds must stay true.
+bool Translator::grant_entry_write(const mmu::Translation& to, u64 size) {
+  const std::byte* unmapped;
+  if (!interpreter_.mmu().note_entry_write(to.physical, size, unmapped) || !trace_holds()) return false;
+  const auto is_in = [&](u64 held) { return (held & ~memory::kPageMask) == u64(unmapped); };
+  return !unmapped || std::ranges::none_of(frame_.groups, is_in);
 }
 
 // Code looked at the jump entry that kScratch points to.

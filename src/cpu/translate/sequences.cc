@@ -1,5 +1,6 @@
 #include "cpu/translate/sequences.h"
 
+#include "base/check.h"
 #include "x86/flags.h"
 
 namespace pollux::cpu::translate {
@@ -7,6 +8,7 @@ namespace pollux::cpu::translate {
 // mmu/tlb.h says what an entry is. The index is bits 12-25 of the address, scaled to the 16 bytes of an entry.
 u8* Sequences::look_up(i32 table, unsigned size, bool aligned, bool apart) {
   static_assert(sizeof(mmu::TlbEntry) == 16 && memory::kPageShift == 12);
+  const u8* const begin = a_.at();
   u8* miss;
   a_.mov32(kScratch, kAddressReg);
   a_.shift(5, kScratch, 8, false);
@@ -25,6 +27,7 @@ u8* Sequences::look_up(i32 table, unsigned size, bool aligned, bool apart) {
     a_.load(kScratch, host);
   else
     a_.op({.code = 0x03, .wide = true}, kAddressReg, host);
+  POLLUX_CHECK(a_.at() - begin == kLookUp, "who comes back behind a look-up knows its length");
   return miss;
 }
 

@@ -18,6 +18,7 @@ class Sequences {
   // a miss, which finds the address less the entry's tag.
   // apart: the host address is the sum of both registers then.
   u8* look_up(i32 table, unsigned size, bool aligned, bool apart = false);
+  static constexpr unsigned kLookUp = 43;  // its bytes
 
   // kAddressReg: linear; then kScratch: the jump entry's place. Returns the jumps of a miss: another address, another
   // context.

@@ -39,6 +39,7 @@ struct Counters {
 // What fill_table() answers.
 enum class Filled : u8 {
   kHit,        // the access will hit now
+  kGranted,    // this write may be made, in page tables
   kInterpret,  // it is for the interpreter: a fault, device memory, a page border, a watched page
   kSeparate,   // the group's range crosses a page
 };
@@ -154,7 +155,8 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   bool trace_holds() const { return drops_ == begun_drops_ && context(frame_.page) == frame_.context; }
   // Makes the state that of the instruction boundary before the exit's instruction.
   void settle(const Exit& exit);
-  Filled fill_table(u64 linear, u16 access);
+  Filled fill_table(u64 linear, u16 access, std::byte*& host);
+  bool grant_entry_write(const mmu::Translation& to, u64 size);
 
   // mmu::CodeObserver
   bool code_write(memory::PhysAddr from, u64 length) override;
