@@ -153,6 +153,7 @@ void Mmu::clear_data(bool upper) {
     if (is_upper(tables_.data[table / 2][table % 2][index].tag) == upper) clear_slot(table / 2, table % 2, index);
   }
   filled_[upper].clear();
+  last_tables_[upper].fill({});
 }
 
 void Mmu::fill_data(View view, bool write, u64 page, std::byte* host) {

@@ -13,7 +13,8 @@
 //     A walk of another processor that sets A and D bits drops nothing: the entries stay true.
 //  2. The write tables hold only pages that are dirty and not watched, with the D bit set in their entry.
 //  3. An entry exists only if the walk that filled it would still succeed, with the A bits set.
-//  4. Faults are values: translate() returns false and fills a Fault. Nothing is changed then, save A bits of upper
+//  4. So does what is known of the tables of the last level (LastTable), up to these tables.
+//  5. Faults are values: translate() returns false and fills a Fault. Nothing is changed then, save A bits of upper
 //     levels never: A and D bits are set only by walks that succeed.
 //
 // Not here: segmentation, canonical checks (cpu/interpret), device memory (the caller asks the bus when host is null).
@@ -126,6 +127,13 @@ class Mmu final : public memory::WriteObserver {
     u64 base = 0;
   };
   struct Walk;  // walk.cc
+  // Where the table of the last level is for 2 MiB of linear addresses, with the rights of the levels above it, whose
+  // entries have their A bits set. The paging-structure cache of 4-level paging (SDM vol. 3, 4.10.3).
+  struct LastTable {
+    u64 region = ~u64{0};  // linear / 2 MiB
+    u64 table = 0;
+    bool user = false, writable = false, no_execute = false;
+  };
 
   const FetchEntry* probe_fetch(u64 linear, View view) const {
     const FetchEntry& e = tables_.fetch[unsigned(view)][fetch_index(linear)];
@@ -138,6 +146,8 @@ class Mmu final : public memory::WriteObserver {
   bool commit_writes_code(const Walk& w) const;
   bool code_watched(memory::PhysAddr page) const;
   void commit(Walk& w);
+  const LastTable& last_table(u64 linear) const { return last_tables_[linear >> 63][(linear >> kRegionShift) % last_tables_[0].size()]; }
+  void keep_last_table(const Walk& w);
   void finish(Walk& w, Translation& out);
   void fill(const Walk& w, Access access);
   void fill_data(View view, bool write, u64 page, std::byte* host);
@@ -185,6 +195,8 @@ class Mmu final : public memory::WriteObserver {
   u64 root_page_ = ~u64{0};              // RAM page of the current root, which is watched
   u64 revocations_ = 0;
   u64 root_ = ~u64{0}, mode_ = 0;        // of the data tables
+  static constexpr unsigned kRegionShift = memory::kPageShift + 9;
+  std::array<std::array<LastTable, 32>, 2> last_tables_{};  // [upper half]
   struct Root { u64 cr3 = ~u64{0}; u64 mode = 0; u64 space = 0; };
   std::array<Root, 16> roots_{};
   unsigned next_root_ = 0;

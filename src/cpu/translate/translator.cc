@@ -184,15 +184,16 @@ Translation* Translator::find(u64 rip, interpret::Advance& how) {
   look_after_jumps();
   const u64 here = context(rip);
   if (jump.linear == rip && jump.context == here) return jump.translation;
-  Translation* found = find_or_make(rip, how);
+  Translation* found = find_or_make(rip, how, jump.linear == rip ? jump.translation : nullptr);
   if (found && found->crosses) found = find_crossing(rip);
   if (found) remember_jump(rip, here, *found);
   return found;
 }
 
-Translation* Translator::find_or_make(u64 rip, interpret::Advance& how) {
+Translation* Translator::find_or_make(u64 rip, interpret::Advance& how, Translation* likely) {
   const auto code = fetch(rip);
   if (!code) return nullptr;
+  if (likely && likely->physical == code->physical.value && likely->mode == mode()) return likely;
   Translation* const known = cache_.find(code->physical.value, mode());
   if (known) return known;
   if (is_cold(code->physical.value)) {
