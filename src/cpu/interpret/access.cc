@@ -141,8 +141,10 @@ void Interpreter::write_slow(u64 linear, const void* from, unsigned size, u8 seg
 void Interpreter::check_write(u64 linear, unsigned size, u8 segment) {
   check_linear(linear, size, segment);
   if (alignment_check_ && size <= 8 && (linear & (size - 1))) raise(x86::Exception::kAlignment, 0);
+  const bool one_page = (linear & memory::kPageMask) + size <= memory::kPageSize;
+  if (one_page && probe(linear, mmu::Access::kWrite)) return;
   translate(view_, linear, mmu::Access::kWrite);
-  if ((linear & memory::kPageMask) + size > memory::kPageSize) translate(view_, next_page(linear), mmu::Access::kWrite);
+  if (!one_page) translate(view_, next_page(linear), mmu::Access::kWrite);
 }
 
 u64 Interpreter::near_target(u64 target, unsigned operand_size) {

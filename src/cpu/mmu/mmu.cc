@@ -249,22 +249,19 @@ void Mmu::table_write(memory::PhysAddr from, u64 length, TablePage& table) {
   const std::byte* host = memory_.host_page(from);
   // What the upper half of a root says is known by content (find_upper_space), so a root counts as of the lower half.
   const bool of_lower = long_paging() && table.level != kSeveral && (table.level == kRootLevel || !is_upper(table.base));
-  bool above = forget && table.level != 1;  // entries above the last level
-  if (!forget) {
-    const u64 offset = from.value & memory::kPageMask;
-    for (u64 slot = offset / table.entry_size; slot * table.entry_size < offset + length; ++slot) {
-      if (!(u8(host[slot * table.entry_size]) & kPresent)) continue;
-      if (table.level == 1) {
-        drop_linear(table.base + (slot << memory::kPageShift));
-      } else {
-        above = true;
-      }
+  const u64 offset = from.value & memory::kPageMask;
+  const u64 end = forget ? memory::kPageSize : offset + length;
+  bool above = false;  // an entry above the last level
+  for (u64 slot = forget ? 0 : offset / table.entry_size; slot * table.entry_size < end; ++slot) {
+    if (!(u8(host[slot * table.entry_size]) & kPresent)) continue;
+    if (table.level == 1) {
+      drop_linear(table.base + (slot << memory::kPageShift));
+    } else {
+      above = true;
     }
   }
   if (above) {
     if (of_lower) flush_lower(); else flush();
-  } else if (forget) {
-    drop_range(table.base, u64{memory::kPageSize} / table.entry_size << memory::kPageShift);
   }
   if (forget) {
     table = {};
@@ -309,10 +306,6 @@ void Mmu::drop_linear(u64 linear) {
     if (((fetch.tag ^ linear) & ~memory::kPageMask) == 0) fetch = {};
   }
   fetch_dropped(linear);
-}
-
-void Mmu::drop_range(u64 base, u64 bytes) {
-  for (u64 at = base; at - base < bytes; at += memory::kPageSize) drop_linear(at);
 }
 
 void Mmu::forget_write_access() {

@@ -162,7 +162,6 @@ class Mmu final : public memory::WriteObserver {
   void note_table(memory::PhysAddr page, unsigned level, u64 base, unsigned entry_size);
   void table_write(memory::PhysAddr from, u64 length, TablePage& table);
   void drop_linear(u64 linear);
-  void drop_range(u64 base, u64 bytes);
   void forget_kind(u64 page, u8 kind);
   void fetch_dropped(u64 linear);
   bool paging() const { return cr0_ & x86::kCr0Pg; }
