@@ -13,5 +13,5 @@ target_compile_options(pollux_flags INTERFACE
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 19)
   target_compile_options(pollux_flags INTERFACE -Wno-builtin-macro-redefined -Wno-macro-redefined -D__cpp_concepts=202002L)
 endif()
-target_compile_definitions(pollux_flags INTERFACE POLLUX_VERSION="${PROJECT_VERSION}")
+target_compile_definitions(pollux_flags INTERFACE POLLUX_VERSION="${PROJECT_VERSION}" $<$<BOOL:${POLLUX_COUNT_TWICE}>:POLLUX_COUNT_TWICE>)
 target_include_directories(pollux_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)

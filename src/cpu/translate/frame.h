@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <limits>
 
 #include "base/integers.h"
 #include "cpu/interpret/interpreter.h"
@@ -41,6 +42,14 @@ inline constexpr u64 kViewInContext = u64{3} << kViewShiftInContext;
 
 inline constexpr unsigned kHeats = 1 << 16;
 
+// Whether each trace counts its instructions once more, for nothing: to be measured.
+#ifdef POLLUX_COUNT_TWICE
+inline constexpr bool kCountsTwice = true;
+#else
+inline constexpr bool kCountsTwice = false;
+#endif
+inline constexpr i64 kEndless = std::numeric_limits<i64>::max();
+
 struct alignas(64) Frame {
   i64 budget = 0;   // instructions that may begin before the end of the run, less kMargin
   u64 page = 0;     // linear address of the page that the running trace is in
@@ -57,6 +66,7 @@ struct alignas(64) Frame {
   Transfer system_call, system_return;
   u64 end = 0;                              // position at which the budget would be used up
   const door::TimeLine* time_line = nullptr;  // Bus's
+  i64 second_budget = kEndless;       // where code counts twice
   u64 address = 0;                    // kAddressReg and kScratch, while the translator serves an exit
   u64 scratch = 0;
   const u8* next = nullptr;  // code that goes on

@@ -61,6 +61,10 @@ void Writer::entry() {
   budget_step_ = index_;
   a_->arithmetic(5, frame(offsetof(Frame, budget)), i32(count()));
   budget_jump_ = a_->jump_if(kL);
+  if constexpr (kCountsTwice) {
+    a_->arithmetic(5, frame(offsetof(Frame, second_budget)), i32(count()));
+    second_jump_ = a_->jump_if(kL);
+  }
   if (!heat_) return;
   a_->op({.code = 0xff}, 1, frame(offsetof(Frame, heat) + *heat_ * sizeof(i32)));  // dec
   hot_jump_ = a_->jump_if(kS);
@@ -123,6 +127,7 @@ void Writer::write_stubs() {
   const u16 entry_flags = out_->lazy_behind ? Exit::kPending : Exit::kNone;
   if (heat_) a_->link_here(hot_jump_);
   a_->link_here(budget_jump_);
+  if constexpr (kCountsTwice) a_->link_here(second_jump_);
   index_ = budget_step_;
   if (budget_repeats_) {
     // The flags are gone, but the next instruction makes new ones and needs nothing else.

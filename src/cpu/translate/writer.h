@@ -250,6 +250,7 @@ class Writer {
   std::optional<u16> heat_;
   u8* hot_jump_ = nullptr;  // to where budget_jump_ goes
   u8* budget_jump_ = nullptr;
+  u8* second_jump_ = nullptr;  // likewise, where code counts twice
   unsigned budget_step_ = 0;  // the trace stops before this one, after repeating what is before it
   bool budget_repeats_ = false;
   unsigned given_back_ = 0;  // instructions behind the step that are counted no more
