@@ -43,6 +43,7 @@ struct Translation {
   bool counts : 1 = false;    // how often it is entered, and becomes hot
   bool crosses : 1 = false;   // it has no steps: its first instruction reaches into the next page
 
+  std::span<const u16> known_jumps() const { return std::span(jumps).first(jump_count); }
   // Entered with the guest's flags in the host's.
   const u8* host_entry() const { return memory_entry - host_before; }
   // Entered with the flags pending, if they follow from others; nullptr: never.

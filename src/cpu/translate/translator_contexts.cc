@@ -95,7 +95,7 @@ void Translator::remember_jump(u64 rip, u64 here, Translation& to) {
   note_place(here, to.physical, rip);
   const u16 index = u16(jump_index(rip));
   frame_.jumps[index] = {rip, here, to.memory_entry, &to};
-  const auto known = std::span(to.jumps).first(to.jump_count);
+  const std::span known = std::span(to.jumps).first(to.jump_count);
   if (std::ranges::find(known, index) != known.end()) return;
   if (to.jump_count < to.jumps.size()) {
     to.jumps[to.jump_count++] = index;
@@ -112,7 +112,7 @@ void Translator::remember_jump(u64 rip, u64 here, Translation& to) {
 
 void Translator::forget_jumps(std::span<Translation* const> to) {
   for (const Translation* t : to) {
-    for (const u16 n : std::span(t->jumps).first(t->jump_count)) {
+    for (const u16 n : t->known_jumps()) {
       if (frame_.jumps[n].translation == t) frame_.jumps[n] = {};
     }
   }
@@ -121,7 +121,7 @@ void Translator::forget_jumps(std::span<Translation* const> to) {
 void Translator::redirect_jumps(const Translation& from, Translation& to) {
   to.jumps = from.jumps;
   to.jump_count = from.jump_count;
-  for (const u16 n : std::span(to.jumps).first(to.jump_count)) {
+  for (const u16 n : to.known_jumps()) {
     JumpEntry& jump = frame_.jumps[n];
     if (jump.translation != &from) continue;
     jump.code = to.memory_entry;

@@ -68,7 +68,6 @@ void Writer::entry() {
   if (!heat_) return;
   a_->op({.code = 0xff}, 1, frame(offsetof(Frame, heat) + *heat_ * sizeof(i32)));  // dec
   hot_jump_ = a_->jump_if(kS);
-  POLLUX_CHECK(a_->at() - out_->memory_entry >= kLeap, "there is room for the jump to the long trace");
 }
 
 // Where the flags are in memory.
