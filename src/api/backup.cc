@@ -6,6 +6,7 @@
 #include "api/protect.h"
 #include "api/session_report.h"
 #include "failover/driver/backup_session.h"
+#include "host/heap.h"
 #include "host/sandbox.h"
 
 namespace pollux::api {
@@ -60,6 +61,7 @@ Result<Report> backup(const BackupOptions& options) {
   if (options.sandbox) {
     if (auto confined = host::confine(); !confined) return pass(confined);
   }
+  host::settle_heap();
   Report report = report_of((*session)->run());
   if ((*session)->lost_arbitration()) report.code = ExitCode::kLostArbitration;
   report.counters.push_back({"failover.promoted", u64{(*session)->promoted()}});

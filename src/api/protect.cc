@@ -8,7 +8,7 @@
 #include "api/machine_setup.h"
 #include "api/session_report.h"
 #include "failover/driver/primary_journal.h"
-#include "host/memory_region.h"
+#include "host/heap.h"
 #include "host/sandbox.h"
 #include "session/live_session.h"
 
@@ -100,7 +100,7 @@ Result<Report> run_primary(const RunOptions& options) {
   if (options.sandbox) {
     if (auto confined = host::confine(); !confined) return pass(confined);
   }
-  host::give_back_free_memory();
+  host::settle_heap();
   session::LiveOptions live{.mark_interval_ns = u64{options.mark_ms} * 1'000'000};
   session::LiveSession session(**machine, (*journal)->world(), **journal, (*journal)->tune(live));
   session::RunReport run;

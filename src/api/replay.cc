@@ -6,6 +6,7 @@
 #include "api/engine.h"
 #include "api/log_file_reader.h"
 #include "api/session_report.h"
+#include "host/heap.h"
 #include "session/log_source.h"
 #include "session/replay_session.h"
 
@@ -27,6 +28,7 @@ Result<Report> replay(const ReplayOptions& options) {
       }
     };
   }
+  host::settle_heap();
   session::ReplaySession session(**machine, source, replay_options);
   return report_of(session.run());
 }

@@ -5,8 +5,8 @@
 #include "api/machine_setup.h"
 #include "api/protect.h"
 #include "api/session_report.h"
+#include "host/heap.h"
 #include "host/log_file.h"
-#include "host/memory_region.h"
 #include "host/sandbox.h"
 #include "log/format.h"
 #include "session/live_session.h"
@@ -68,13 +68,13 @@ Result<Report> run(const RunOptions& options) {
   }
   if (!log) {
     configuration = Bytes();
-    host::give_back_free_memory();
+    host::settle_heap();
     session::PassThrough journal(**world);
     return drive(**machine, **world, journal, live_options(options));
   }
   session::LogJournal journal(**world, *log, {.pollux_version = POLLUX_VERSION, .configuration = std::move(configuration)});
   if (auto opened = journal.open(); !opened) return pass(opened);
-  host::give_back_free_memory();
+  host::settle_heap();
   Report report = drive(**machine, **world, journal, live_options(options));
   report.counters.push_back({"log.bytes", journal.log_bytes()});
   return report;

@@ -1,6 +1,5 @@
 #include "host/memory_region.h"
 
-#include <malloc.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -44,8 +43,6 @@ u64 left_under_limit() {
 }
 
 }  // namespace
-
-void give_back_free_memory() { ::malloc_trim(0); }
 
 u64 available_memory_bytes() { return std::min(meminfo("MemAvailable") + meminfo("SwapFree"), left_under_limit()); }
 

@@ -12,9 +12,6 @@ namespace pollux::host {
 
 Result<memory::Region> map_region(u64 bytes);
 
-// Gives back what was allocated and is free: between a machine's set-up and its run that is several times its kernel.
-void give_back_free_memory();
-
 // What the host could give now, by the policy above.
 u64 available_memory_bytes();
 // The decision alone, with its sentence.

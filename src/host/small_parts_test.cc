@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "host/code_memory.h"
 #include "host/console_keys.h"
 #include "host/file.h"
 #include "host/host_test_tools.h"
@@ -102,6 +103,20 @@ TEST(Mac, TheDefaultDependsOnNameAndCardAlone) {
   EXPECT_NE(default_mac("web", 0), default_mac("web", 1));
   EXPECT_NE(default_mac("web", 0), default_mac("db", 0));
   EXPECT_EQ(format(default_mac("web", 0)).substr(0, 9), "52:54:00:");
+}
+
+TEST(CodeMemory, IsOneMemoryAtTwoAddressesAndKeepsWhatIsThereWhenItIsAboutToBeFilled) {
+  constexpr u64 kBytes = u64{4} << 20, kStretch = u64{1} << 20;
+  const auto code = map_code_memory(kBytes);
+  ASSERT_TRUE(code);
+  for (u64 at = 0; at < kBytes; at += kStretch) {
+    code->write[at] = u8(at / kStretch + 1);
+    code->about_to_fill(code->write + at, kStretch);
+  }
+  for (u64 at = 0; at < kBytes; at += kStretch) {
+    EXPECT_EQ(code->write[at], at / kStretch + 1);
+    EXPECT_EQ(code->execute[at], at / kStretch + 1);
+  }
 }
 
 TEST(Memory, MoreThanTheHostHasIsRefusedWithBothNumbers) {

@@ -2,6 +2,7 @@
 // writable and executable. host/code_memory makes it.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "base/integers.h"
@@ -13,6 +14,9 @@ struct CodeRegion {
   const u8* execute = nullptr;
   u64 size = 0;
   std::shared_ptr<void> owner;  // unmaps both
+  // Told before [from, from + bytes) of what is written is filled, from low addresses to high ones: so that the host may
+  // make it cheap to execute. May be empty.
+  std::function<void(u8* from, u64 bytes)> about_to_fill;
 };
 
 }  // namespace pollux::memory

@@ -123,6 +123,7 @@ bool TranslationCache::has_room(Assembler& a, u64 bytes) {
   if (a.room() >= bytes) return true;
   const Part& part = parts_[part_];
   if (u64(part.end - next_chunk_) < chunk_) return false;
+  if (region_.about_to_fill) region_.about_to_fill(next_chunk_, chunk_);
   a = Assembler(next_chunk_, next_chunk_ + chunk_);
   next_chunk_ += chunk_;
   return true;

@@ -1,0 +1,38 @@
+#include "host/heap.h"
+
+#include <malloc.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <memory>
+#include <vector>
+
+#include "base/integers.h"
+#include "host/collapse.h"
+
+namespace pollux::host {
+
+namespace {
+
+constexpr u64 kHuge = u64{2} << 20;
+const u64 kBegin = (u64(::sbrk(0)) + kHuge - 1) & ~(kHuge - 1);  // of the heap, before it is used
+
+void advise(u64 end, int advice) {
+  if (kBegin < end) ::madvise(reinterpret_cast<void*>(kBegin), end - kBegin, advice);  // only helps
+}
+
+}  // namespace
+
+void settle_heap() {
+  constexpr u64 kStep = u64{64} << 20, kBlock = 64 << 10, kMostBlocks = kStep / kBlock;
+  ::malloc_trim(0);
+  ::mallopt(M_TOP_PAD, int(kStep));  // the heap's next growth, which small blocks lead to
+  void* const before = ::sbrk(0);
+  std::vector<std::unique_ptr<char[]>> blocks;
+  while (::sbrk(0) == before && blocks.size() < kMostBlocks) blocks.push_back(std::make_unique_for_overwrite<char[]>(kBlock));
+  blocks.clear();
+  advise(u64(::sbrk(0)), MADV_HUGEPAGE);
+  advise(u64(before) & ~(kHuge - 1), MADV_COLLAPSE);
+}
+
+}  // namespace pollux::host
