@@ -1,0 +1,98 @@
+// Loops that write into page tables which are in use, beside accesses through the pages that the entries map.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "engines.h"
+
+namespace pollux::test::engine {
+namespace {
+
+using cpu::StopReason;
+
+class PageTables : public testing::TestWithParam<const char*> {};
+
+constexpr u8 kHlt = 0xf4;
+constexpr u64 kTurns = 100;
+
+// rbx: the first page at 1 GiB. Bit 12 of an entry for 0x20000 chooses one of two pages, which hold 1 or 1,000 everywhere;
+// the one at 0x22000 holds 1, too.
+void load(Machine& m, std::initializer_list<u64> mapped, const std::vector<u8>& body) {
+  m.long_mode();
+  m.map_at_1_gib(mapped);
+  for (u64 at = 0; at < 0x1000; at += 8) m.put<u64>(0x20000 + at, 1), m.put<u64>(0x21000 + at, 1000), m.put<u64>(0x22000 + at, 1);
+  m.state().gpr[x86::kRbx] = u64{1} << 30;
+  m.state().gpr[x86::kRcx] = kTurns;
+  std::vector<u8> code = body;
+  const u8 back = u8(-i64(code.size() + 4));
+  for (const u8 byte : {u8(0xff), u8(0xc9), u8(0x75), back, kHlt}) code.push_back(byte);  // dec ecx; jnz; hlt
+  m.code(code);
+}
+
+std::vector<u8> xor_entry(u8 number) { return {0x81, 0x34, 0x25, u8(8 * number), 0x40, 1, 0, 0, 0x10, 0, 0}; }
+
+// add rdi, [rbx]; xor dword [entry of that page], 0x1000; add rsi, [rbx + 8]
+TEST_P(PageTables, AnAddressIsNotKeptOverAWriteThatMovesItsPage) {
+  Machine m(GetParam());
+  std::vector<u8> body = {0x48, 0x03, 0x3b};
+  for (const u8 byte : xor_entry(0)) body.push_back(byte);
+  for (const u8 byte : {0x48, 0x03, 0x73, 0x08}) body.push_back(u8(byte));
+  load(m, {0x20000}, body);
+  ASSERT_EQ(m.run(10'000), StopReason::kHalted);
+  EXPECT_EQ(m.state().gpr[x86::kRdi], kTurns / 2 * 1001);
+  EXPECT_EQ(m.state().gpr[x86::kRsi], kTurns / 2 * 1001);
+  EXPECT_EQ(m.get<u64>(0x14000) & ~u64{0x60}, 0x20003u);
+}
+
+// xor dword [the other page's entry], 0x1000; add rdi, [rbx]; add rsi, [rbx + 0x1000]; add rdi, [rbx + 8]
+std::vector<u8> beside() {
+  std::vector<u8> body = xor_entry(1);
+  for (const u8 byte : {0x48, 0x03, 0x3b, 0x48, 0x03, 0xb3, 0, 0x10, 0, 0, 0x48, 0x03, 0x7b, 0x08}) body.push_back(u8(byte));
+  return body;
+}
+
+TEST_P(PageTables, AWriteThatMovesAnotherPageIsSeenAtOnce) {
+  Machine m(GetParam());
+  load(m, {0x22000, 0x20000}, beside());
+  ASSERT_EQ(m.run(10'000), StopReason::kHalted);
+  EXPECT_EQ(m.state().gpr[x86::kRdi], 2 * kTurns);
+  EXPECT_EQ(m.state().gpr[x86::kRsi], kTurns / 2 * 1001);
+}
+
+// add rdi, [rbx]; xor dword [rdx], 0x1000; add rdx, r8: rdx goes from entry to entry.
+TEST(PageTables, WritesToEntriesAreTranslated) {
+  Machine m("translate");
+  load(m, {0x22000}, {0x48, 0x03, 0x3b, 0x81, 0x32, 0, 0x10, 0, 0, 0x4c, 0x01, 0xc2});
+  m.state().gpr[x86::kRdx] = 0x14008;
+  m.state().gpr[x86::kR8] = 8;
+  ASSERT_EQ(m.run(10'000), StopReason::kHalted);
+  for (u64 n = 1; n <= kTurns; ++n) EXPECT_EQ(m.get<u64>(0x14000 + 8 * n), 0x1000u);
+  std::map<std::string, u64> counted;
+  for (const auto& [name, value] : m.cpu->counters()) counted[name] = value;
+  EXPECT_LT(counted["engine.interpreted_steps"], kTurns / 2);  // those that look where the loop goes
+}
+
+// The entry is that of the code itself, and the other page ends in another way.
+TEST_P(PageTables, CodeGoesOnInThePageThatItsEntryNamesNow) {
+  Machine m(GetParam());
+  m.long_mode();
+  m.map_at_1_gib({0x20000});
+  // inc eax; xor dword [entry], 0x1000; inc eax or ecx; hlt
+  std::vector<u8> here = {0xff, 0xc0};
+  for (const u8 byte : xor_entry(0)) here.push_back(byte);
+  std::vector<u8> there = here;
+  for (const u8 byte : {u8(0xff), u8(0xc0), kHlt}) here.push_back(byte);
+  for (const u8 byte : {u8(0xff), u8(0xc1), kHlt}) there.push_back(byte);
+  m.bytes(0x20000, here);
+  m.bytes(0x21000, there);
+  m.code({0x31, 0xc0, 0x31, 0xc9, 0xbf, 0, 0, 0, 0x40, 0xff, 0xe7});  // xor eax, eax; xor ecx, ecx; mov edi, 1 GiB; jmp rdi
+  ASSERT_EQ(m.run(1000), StopReason::kHalted);
+  EXPECT_EQ(m.state().gpr[x86::kRax], 1u);
+  EXPECT_EQ(m.state().gpr[x86::kRcx], 1u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, PageTables, testing::Values("interpret", "translate", "check"),
+                         [](const auto& each) { return std::string(each.param); });
+
+}  // namespace
+}  // namespace pollux::test::engine
