@@ -115,6 +115,7 @@ void Generator::system() {
       return known_.fill(false);
     case 18:  // mov from a segment register
       if (random_.below(2)) return on_memory({.opcode = 0x8c}, unsigned(random_.below(6)), 2);
+      if (random_.below(2)) raw({0x66});  // of 16 bits
       raw({rex(), 0x8c, u8(0xc0 | random_.below(6) << 3 | random_.below(8))});
       return known_.fill(false);
     default: raw({0xf4}); return;  // hlt

@@ -249,9 +249,8 @@ Action state_action(const Decoded& d, mmu::View view, u32 mode) {
   const decode::Operand& from = d.operands[1];
   switch (d.mnemonic) {
     case ZYDIS_MNEMONIC_MOV:
-      if (from.kind == OperandKind::kSegment && d.has_memory) return Action::kReadState;
-      if (d.operands[0].kind != OperandKind::kGpr || d.operands[0].bits < 32) return Action::kInterpret;
       if (from.kind == OperandKind::kSegment) return Action::kReadState;
+      if (d.operands[0].kind != OperandKind::kGpr) return Action::kInterpret;
       return from.kind == OperandKind::kControl && supervisor && from.number <= 4 && from.number != 1
                  ? Action::kReadState
                  : Action::kInterpret;

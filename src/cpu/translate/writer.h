@@ -152,6 +152,7 @@ class Writer {
 
   // writer_state.cc
   void write_read_state();
+  void write_read_selector();
   void write_write_base();
   void write_read_counter();
   void write_change_ac();

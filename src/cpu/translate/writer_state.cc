@@ -13,18 +13,34 @@ void Writer::require_fsgsbase() {
   early_exit(a_->jump_if(kZ));
 }
 
+// A general register of 16 bits keeps its upper part.
+void Writer::write_read_selector() {
+  const decode::Operand& to = step().d.operands[0];
+  const u64 segment = step().d.operands[1].number * sizeof(x86::Segment);
+  const Address selector{kFrameReg, layout_.segment + i32(segment + offsetof(x86::Segment, selector))};
+  const bool to_memory = to.kind == decode::OperandKind::kMemory;
+  const bool in_host = !to_memory && kHostOf[to.number] != kInMemory;
+  if (to_memory) operand_address();
+  if (in_host && to.bits == 16) {
+    a_->op({.code = 0x8b, .prefix66 = true}, kHostOf[to.number], selector);
+    return;
+  }
+  a_->op({.code = 0xb7, .map = 1}, in_host ? kHostOf[to.number] : kScratch, selector);  // movzx
+  if (in_host) return;
+  if (to_memory || to.bits == 16)
+    a_->op({.code = 0x89, .prefix66 = true}, kScratch, to_memory ? operand_ : guest(to.number));
+  else
+    a_->store(guest(to.number), kScratch);
+}
+
 void Writer::write_read_state() {
   const decode::Decoded& d = step().d;
   const decode::Operand& to = d.operands[0];
   const decode::Operand& from = d.operands[1];
-  const bool to_memory = to.kind == decode::OperandKind::kMemory;
-  const Reg host = to_memory || kHostOf[to.number] == kInMemory ? kScratch : kHostOf[to.number];
-  if (to_memory) operand_address();
+  if (from.kind == decode::OperandKind::kSegment) return write_read_selector();
+  const Reg host = kHostOf[to.number] == kInMemory ? kScratch : kHostOf[to.number];
   if (from.kind == decode::OperandKind::kControl) {
     a_->load(host, {kFrameReg, layout_.cr[from.number]});
-  } else if (from.kind == decode::OperandKind::kSegment) {
-    const i32 selector = layout_.segment + i32(from.number * sizeof(x86::Segment) + offsetof(x86::Segment, selector));
-    a_->op({.code = 0xb7, .map = 1}, host, Address{kFrameReg, selector});  // movzx
   } else {
     flags_before_clobber();
     require_fsgsbase();
@@ -35,10 +51,7 @@ void Writer::write_read_state() {
       a_->load32(host, base);
     clobbered();
   }
-  if (to_memory)
-    a_->op({.code = 0x89, .prefix66 = true}, kScratch, operand_);  // selectors
-  else if (host == kScratch)
-    a_->store(guest(to.number), kScratch);
+  if (host == kScratch) a_->store(guest(to.number), kScratch);
 }
 
 void Writer::write_write_base() {
