@@ -4,7 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <memory>
+#include <algorithm>
+#include <cstdlib>
 #include <vector>
 
 #include "base/integers.h"
@@ -24,13 +25,18 @@ void advise(u64 end, int advice) {
 }  // namespace
 
 void settle_heap() {
-  constexpr u64 kStep = u64{64} << 20, kBlock = 64 << 10, kMostBlocks = kStep / kBlock;
+  constexpr u64 kStep = u64{32} << 20, kBlock = 64 << 10, kMostBlocks = kStep / kBlock;
   ::malloc_trim(0);
   ::mallopt(M_TOP_PAD, int(kStep));  // the heap's next growth, which small blocks lead to
   void* const before = ::sbrk(0);
-  std::vector<std::unique_ptr<char[]>> blocks;
-  while (::sbrk(0) == before && blocks.size() < kMostBlocks) blocks.push_back(std::make_unique_for_overwrite<char[]>(kBlock));
-  blocks.clear();
+  std::vector<void*> blocks;
+  blocks.reserve(kMostBlocks);
+  while (::sbrk(0) == before && blocks.size() < kMostBlocks) {
+    void* const block = std::malloc(kBlock);
+    if (!block) break;  // under a limit: who needs more than there is will say so
+    blocks.push_back(block);
+  }
+  std::ranges::for_each(blocks, std::free);
   advise(u64(::sbrk(0)), MADV_HUGEPAGE);
   advise(u64(before) & ~(kHuge - 1), MADV_COLLAPSE);
 }

@@ -179,8 +179,11 @@ class BadInput(unittest.TestCase):
         self.addCleanup(listener.close)
         listener.bind(self.path("switch"))
         listener.listen()
+        def enough_for_its_set_up():  # but not for the room that it would keep for later
+            resource.setrlimit(resource.RLIMIT_DATA, (48 << 20, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+
         machine = self.start("run", "--kernel", self.sleeper(), "--memory", "16M", "--console", "none", "--net",
-                             "switch=" + self.path("switch"))
+                             "switch=" + self.path("switch"), preexec_fn=enough_for_its_set_up)
         card, _ = listener.accept()
         self.addCleanup(card.close)
         self.wait_until_confined(machine)  # its set-up is over
