@@ -27,18 +27,16 @@ class Space {
     if (reserved()) ::munmap(base_, size_);
   }
   bool reserved() const { return base_ != MAP_FAILED; }
-  u8* at(unsigned part) const {
-    return reinterpret_cast<u8*>((u64(base_) + kHuge - 1) & ~(kHuge - 1)) + part * part_;
-  }
+  u8* at(unsigned part) const { return reinterpret_cast<u8*>((u64(base_) + kHuge - 1) & ~(kHuge - 1)) + part * part_; }
 
  private:
   const u64 part_, size_;
   void* const base_;
 };
 
-// Programs and their kernel run all over the code: with small pages the host's TLB misses at every other step, which makes
-// guests of large programs 5 % slower. A host that has no huge pages for this (before Linux 6.1, or short of memory) runs
-// the code from small ones.
+// Programs and their kernel run all over the code: with small pages the host's TLB misses at every other step, which
+// makes guests of large programs 5 % slower. A host that has no huge pages for this (before Linux 6.1, or short of
+// memory) runs the code from small ones.
 void collapse(u8* base, u64 size, u8* from, u64 bytes) {
   const u64 begin = u64(from - base), first = (begin + kHuge - 1) & ~(kHuge - 1);
   if (first >= begin + bytes || first + kHuge > size) return;

@@ -14,8 +14,8 @@ struct CodeRegion {
   const u8* execute = nullptr;
   u64 size = 0;
   std::shared_ptr<void> owner;  // unmaps both
-  // Told before [from, from + bytes) of what is written is filled, from low addresses to high ones: so that the host may
-  // make it cheap to execute. May be empty.
+  // Told before [from, from + bytes) of what is written is filled, from low addresses to high ones: so that the host
+  // may make it cheap to execute. May be empty.
   std::function<void(u8* from, u64 bytes)> about_to_fill;
 };
 

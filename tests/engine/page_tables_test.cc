@@ -15,12 +15,13 @@ class PageTables : public testing::TestWithParam<const char*> {};
 constexpr u8 kHlt = 0xf4;
 constexpr u64 kTurns = 100;
 
-// rbx: the first page at 1 GiB. Bit 12 of an entry for 0x20000 chooses one of two pages, which hold 1 or 1,000 everywhere;
-// the one at 0x22000 holds 1, too.
+// rbx: the first page at 1 GiB. Bit 12 of an entry for 0x20000 chooses one of two pages, which hold 1 or 1,000
+// everywhere; the one at 0x22000 holds 1, too.
 void load(Machine& m, std::initializer_list<u64> mapped, const std::vector<u8>& body) {
   m.long_mode();
   m.map_at_1_gib(mapped);
-  for (u64 at = 0; at < 0x1000; at += 8) m.put<u64>(0x20000 + at, 1), m.put<u64>(0x21000 + at, 1000), m.put<u64>(0x22000 + at, 1);
+  for (u64 at = 0; at < 0x1000; at += 8)
+    m.put<u64>(0x20000 + at, 1), m.put<u64>(0x21000 + at, 1000), m.put<u64>(0x22000 + at, 1);
   m.state().gpr[x86::kRbx] = u64{1} << 30;
   m.state().gpr[x86::kRcx] = kTurns;
   std::vector<u8> code = body;
@@ -47,7 +48,8 @@ TEST_P(PageTables, AnAddressIsNotKeptOverAWriteThatMovesItsPage) {
 // xor dword [the other page's entry], 0x1000; add rdi, [rbx]; add rsi, [rbx + 0x1000]; add rdi, [rbx + 8]
 std::vector<u8> beside() {
   std::vector<u8> body = xor_entry(1);
-  for (const u8 byte : {0x48, 0x03, 0x3b, 0x48, 0x03, 0xb3, 0, 0x10, 0, 0, 0x48, 0x03, 0x7b, 0x08}) body.push_back(u8(byte));
+  for (const u8 byte : {0x48, 0x03, 0x3b, 0x48, 0x03, 0xb3, 0, 0x10, 0, 0, 0x48, 0x03, 0x7b, 0x08})
+    body.push_back(u8(byte));
   return body;
 }
 
@@ -85,7 +87,8 @@ TEST_P(PageTables, CodeGoesOnInThePageThatItsEntryNamesNow) {
   for (const u8 byte : {u8(0xff), u8(0xc1), kHlt}) there.push_back(byte);
   m.bytes(0x20000, here);
   m.bytes(0x21000, there);
-  m.code({0x31, 0xc0, 0x31, 0xc9, 0xbf, 0, 0, 0, 0x40, 0xff, 0xe7});  // xor eax, eax; xor ecx, ecx; mov edi, 1 GiB; jmp rdi
+  m.code({0x31, 0xc0, 0x31, 0xc9, 0xbf, 0, 0, 0, 0x40, 0xff,
+          0xe7});  // xor eax, eax; xor ecx, ecx; mov edi, 1 GiB; jmp rdi
   ASSERT_EQ(m.run(1000), StopReason::kHalted);
   EXPECT_EQ(m.state().gpr[x86::kRax], 1u);
   EXPECT_EQ(m.state().gpr[x86::kRcx], 1u);

@@ -261,7 +261,10 @@ void Mmu::table_write(memory::PhysAddr from, u64 length, TablePage& table) {
     }
   }
   if (above) {
-    if (of_lower) flush_lower(); else flush();
+    if (of_lower)
+      flush_lower();
+    else
+      flush();
   }
   if (forget) {
     table = {};

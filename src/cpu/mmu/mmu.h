@@ -146,7 +146,9 @@ class Mmu final : public memory::WriteObserver {
   bool commit_writes_code(const Walk& w) const;
   bool code_watched(memory::PhysAddr page) const;
   void commit(Walk& w);
-  const LastTable& last_table(u64 linear) const { return last_tables_[linear >> 63][(linear >> kRegionShift) % last_tables_[0].size()]; }
+  const LastTable& last_table(u64 linear) const {
+    return last_tables_[linear >> 63][(linear >> kRegionShift) % last_tables_[0].size()];
+  }
   void keep_last_table(const Walk& w);
   void finish(Walk& w, Translation& out);
   void fill(const Walk& w, Access access);

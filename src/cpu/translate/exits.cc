@@ -190,8 +190,8 @@ Filled Translator::fill_table(u64 linear, u16 access, std::byte*& host) {
   return !(access & kGroupAccess) && grant_entry_write(t, size) ? Filled::kGranted : Filled::kInterpret;
 }
 
-// An instruction's last look-up is that of what it writes, so that nothing is looked up between this and the write. What
-// the trace holds must stay true.
+// An instruction's last look-up is that of what it writes, so that nothing is looked up between this and the write.
+// What the trace holds must stay true.
 bool Translator::grant_entry_write(const mmu::Translation& to, u64 size) {
   const std::byte* unmapped;
   if (!interpreter_.mmu().note_entry_write(to.physical, size, unmapped) || !trace_holds()) return false;

@@ -64,9 +64,9 @@ struct alignas(64) Frame {
   const u8* caller = nullptr;         // of a thunk, while the translator serves the thunk's exit
   std::array<u64, kGroups> groups{};  // host addresses of ranges (access_plan.h)
   Transfer system_call, system_return;
-  u64 end = 0;                              // position at which the budget would be used up
+  u64 end = 0;                                // position at which the budget would be used up
   const door::TimeLine* time_line = nullptr;  // Bus's
-  i64 second_budget = kEndless;       // where code counts twice
+  i64 second_budget = kEndless;               // where code counts twice
   u64 address = 0;                    // kAddressReg and kScratch, while the translator serves an exit
   u64 scratch = 0;
   const u8* next = nullptr;  // code that goes on

@@ -39,8 +39,8 @@ struct Thunks {
   const u8* system_call = nullptr;
   const u8* system_return = nullptr;
 
-  // Called, with the instructions in kAddressReg that are counted and not executed. rdx, rax: the halves of the time-stamp
-  // counter; kAddressReg and the flags are lost.
+  // Called, with the instructions in kAddressReg that are counted and not executed. rdx, rax: the halves of the
+  // time-stamp counter; kAddressReg and the flags are lost.
   const u8* read_counter = nullptr;
 
   // Called.

@@ -38,10 +38,10 @@ enum class Action : u8 {
   kSystemFlag,  // CLD, STD, CLI
   kSti,
   kSwapGs,
-  kReadState,  // control registers, selectors, the bases of FS and GS
-  kWriteBase,  // WRFSBASE, WRGSBASE
+  kReadState,    // control registers, selectors, the bases of FS and GS
+  kWriteBase,    // WRFSBASE, WRGSBASE
   kReadCounter,  // RDTSC, RDTSCP
-  kFollowed,   // JMP to the step that comes next
+  kFollowed,     // JMP to the step that comes next
   kPush,
   kPushFlags,
   kPop,
@@ -56,8 +56,8 @@ enum class Action : u8 {
   kCallIndirect,
   kSystemCall,    // SYSCALL
   kSystemReturn,  // SYSRET to 64-bit code
-  kChangeAc,  // CLAC, STAC: what follows is another mode's
-  kLentLast,  // the interpreter executes it, and the trace ends
+  kChangeAc,      // CLAC, STAC: what follows is another mode's
+  kLentLast,      // the interpreter executes it, and the trace ends
 };
 
 struct Step {

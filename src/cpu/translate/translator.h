@@ -103,7 +103,8 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   u32 mode() const;
   // nullptr: executing at rip faults, or is for the interpreter; how then says how far.
   Translation* find(u64 rip, interpret::Advance& how);
-  Translation* find_or_make(u64 rip, interpret::Advance& how, Translation* likely = nullptr);  // beside the jump entries
+  Translation* find_or_make(u64 rip, interpret::Advance& how,
+                            Translation* likely = nullptr);  // beside the jump entries
   Translation* find_separate(u64 rip);
   Translation* find_crossing(u64 rip);
   mmu::View fetch_view() const { return interpret::Interpreter::view_of(interpreter_.cpl()); }
