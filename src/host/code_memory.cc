@@ -1,25 +1,22 @@
 #include "host/code_memory.h"
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
 
-#include "host/collapse.h"
+#include "host/huge_page.h"
 #include "host/system_error.h"
 
 namespace pollux::host {
 
 namespace {
 
-constexpr u64 kHuge = u64{2} << 20;
-
 // Address space for both mappings, which begin where a huge page may.
 class Space {
  public:
   explicit Space(u64 bytes)
-      : part_((bytes + kHuge - 1) & ~(kHuge - 1)),
-        size_(2 * part_ + kHuge),
+      : part_(up_to_huge_page(bytes)),
+        size_(2 * part_ + kHugePage),
         base_(::mmap(nullptr, size_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) {}
   Space(const Space&) = delete;
   Space& operator=(const Space&) = delete;
@@ -27,7 +24,7 @@ class Space {
     if (reserved()) ::munmap(base_, size_);
   }
   bool reserved() const { return base_ != MAP_FAILED; }
-  u8* at(unsigned part) const { return reinterpret_cast<u8*>((u64(base_) + kHuge - 1) & ~(kHuge - 1)) + part * part_; }
+  u8* at(unsigned part) const { return reinterpret_cast<u8*>(up_to_huge_page(u64(base_))) + part * part_; }
 
  private:
   const u64 part_, size_;
@@ -38,12 +35,12 @@ class Space {
 // makes guests of large programs 5 % slower. A host that has no huge pages for this (before Linux 6.1, or short of
 // memory) runs the code from small ones.
 void collapse(u8* base, u64 size, u8* from, u64 bytes) {
-  const u64 begin = u64(from - base), first = (begin + kHuge - 1) & ~(kHuge - 1);
-  if (first >= begin + bytes || first + kHuge > size) return;
+  const u64 begin = u64(from - base), first = up_to_huge_page(begin);
+  if (first >= begin + bytes || first + kHugePage > size) return;
   volatile u8& touched = base[first];  // an empty range is not collapsed
   const u8 same = touched;
   touched = same;
-  ::madvise(base + first, kHuge, MADV_COLLAPSE);
+  ::madvise(base + first, kHugePage, MADV_COLLAPSE);
 }
 
 }  // namespace

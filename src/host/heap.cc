@@ -1,22 +1,19 @@
 #include "host/heap.h"
 
 #include <malloc.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <vector>
 
-#include "base/integers.h"
-#include "host/collapse.h"
+#include "host/huge_page.h"
 
 namespace pollux::host {
 
 namespace {
 
-constexpr u64 kHuge = u64{2} << 20;
-const u64 kBegin = (u64(::sbrk(0)) + kHuge - 1) & ~(kHuge - 1);  // of the heap, before it is used
+const u64 kBegin = up_to_huge_page(u64(::sbrk(0)));  // of the heap, before it is used
 
 void advise(u64 end, int advice) {
   if (kBegin < end) ::madvise(reinterpret_cast<void*>(kBegin), end - kBegin, advice);  // only helps
@@ -38,7 +35,7 @@ void settle_heap() {
   }
   std::ranges::for_each(blocks, std::free);
   advise(u64(::sbrk(0)), MADV_HUGEPAGE);
-  advise(u64(before) & ~(kHuge - 1), MADV_COLLAPSE);
+  advise(down_to_huge_page(u64(before)), MADV_COLLAPSE);
 }
 
 }  // namespace pollux::host

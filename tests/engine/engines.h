@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "cpu/check/make_checker.h"
@@ -20,6 +21,14 @@ Maker checker(const cpu::check::MakeSubject& subject, const cpu::check::OnDiffer
 struct Machine : cpu::interpret::TestMachine {
   explicit Machine(const std::string& name) : Machine(maker(name)) {}
   explicit Machine(const Maker& make) : TestMachine(4 << 20, make) {}
+
+  // One of the engine's counters, by its JSON name; 0 when it has none such.
+  u64 counted(std::string_view name) const {
+    for (const auto& [known, value] : cpu->counters()) {
+      if (known == name) return value;
+    }
+    return 0;
+  }
 
   // In long mode: physical pages of 4 KiB from 1 GiB on, one after the other, through the table at 0x14000.
   void map_at_1_gib(std::initializer_list<u64> pages) {

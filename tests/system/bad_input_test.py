@@ -179,6 +179,7 @@ class BadInput(unittest.TestCase):
         self.addCleanup(listener.close)
         listener.bind(self.path("switch"))
         listener.listen()
+
         def enough_for_its_set_up():  # but not for the room that it would keep for later
             resource.setrlimit(resource.RLIMIT_DATA, (48 << 20, resource.getrlimit(resource.RLIMIT_DATA)[1]))
 

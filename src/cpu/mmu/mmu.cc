@@ -16,7 +16,6 @@ constexpr u16 kWritesUntilForgotten = 256;
 // A write of more bytes tells the same at once.
 constexpr u64 kBytesOfEntries = 64;
 constexpr u64 kLastSpace = 0xffe;
-constexpr u8 kRootLevel = 4;
 constexpr u32 kManyWriters = ~u32{0};
 
 bool is_upper(u64 linear) { return linear >> 63; }

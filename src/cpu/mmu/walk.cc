@@ -12,7 +12,6 @@ enum EntryBit : u64 {
   kDirty = 0x40,
   kLarge = 0x80,
 };
-constexpr unsigned kLevels = 4;  // of a walk in long mode down to a page of 4 KiB
 constexpr u64 kNoExecute = u64{1} << 63;
 
 }  // namespace
@@ -69,7 +68,7 @@ bool Mmu::walk(Walk& w) const {
     return true;
   }
   if (long_paging()) {
-    unsigned level = 4;
+    unsigned level = kRootLevel;
     w.table = cr3_ & kAddressField;
     if (const LastTable& known = last_table(w.linear); known.region == w.linear >> kRegionShift) {
       level = 1;
@@ -77,7 +76,7 @@ bool Mmu::walk(Walk& w) const {
       w.user = known.user, w.writable = known.writable, w.no_execute = known.no_execute;
     }
     for (; !w.done; --level) {
-      if (!step(w, w.table, level, 9, 8, level < 4)) return false;
+      if (!step(w, w.table, level, 9, 8, level < kRootLevel)) return false;
     }
     return true;
   }
@@ -140,15 +139,15 @@ void Mmu::commit(Walk& w) {
     }
     note_table(memory::PhysAddr(step.at.value & ~memory::kPageMask), step.level, step.base, step.entry_size);
   }
-  if (w.count == kLevels) keep_last_table(w);
+  if (w.count == kRootLevel) keep_last_table(w);
 }
 
 void Mmu::keep_last_table(const Walk& w) {
   LastTable known{.region = w.linear >> kRegionShift,
-                  .table = w.steps[kLevels - 1].at.value & ~memory::kPageMask,
+                  .table = w.steps[kRootLevel - 1].at.value & ~memory::kPageMask,
                   .user = true,
                   .writable = true};
-  for (unsigned i = 0; i + 1 < kLevels; ++i) {
+  for (unsigned i = 0; i + 1 < kRootLevel; ++i) {
     known.user &= (w.steps[i].entry & kUser) != 0;
     known.writable &= (w.steps[i].entry & kWritable) != 0;
     known.no_execute |= (w.steps[i].entry & kNoExecute) != 0;

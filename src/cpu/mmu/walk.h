@@ -5,6 +5,7 @@
 
 namespace pollux::cpu::mmu {
 
+inline constexpr unsigned kRootLevel = 4;  // of 4-level paging; level 1 maps 4 KiB
 inline constexpr u64 kPresent = 1;  // of an entry
 inline constexpr u64 kAddressField = 0x000f'ffff'ffff'f000;
 

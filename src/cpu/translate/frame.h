@@ -48,7 +48,6 @@ inline constexpr bool kCountsTwice = true;
 #else
 inline constexpr bool kCountsTwice = false;
 #endif
-inline constexpr i64 kEndless = std::numeric_limits<i64>::max();
 
 struct alignas(64) Frame {
   i64 budget = 0;   // instructions that may begin before the end of the run, less kMargin
@@ -66,7 +65,7 @@ struct alignas(64) Frame {
   Transfer system_call, system_return;
   u64 end = 0;                                // position at which the budget would be used up
   const door::TimeLine* time_line = nullptr;  // Bus's
-  i64 second_budget = kEndless;               // where code counts twice
+  i64 second_budget = std::numeric_limits<i64>::max();  // where code counts twice
   u64 address = 0;                    // kAddressReg and kScratch, while the translator serves an exit
   u64 scratch = 0;
   const u8* next = nullptr;  // code that goes on

@@ -193,14 +193,15 @@ Translation* Translator::find(u64 rip, interpret::Advance& how) {
 Translation* Translator::find_or_make(u64 rip, interpret::Advance& how, Translation* likely) {
   const auto code = fetch(rip);
   if (!code) return nullptr;
-  if (likely && likely->physical == code->physical.value && likely->mode == mode()) return likely;
-  Translation* const known = cache_.find(code->physical.value, mode());
+  const u32 mode = this->mode();
+  if (likely && likely->physical == code->physical.value && likely->mode == mode) return likely;
+  Translation* const known = cache_.find(code->physical.value, mode);
   if (known) return known;
   if (is_cold(code->physical.value)) {
     how = interpret::Advance::kOneBlock;
     return nullptr;
   }
-  return &translate(*code, mode(), kShort, true);
+  return &translate(*code, mode, kShort, true);
 }
 
 Translation* Translator::find_separate(u64 rip) {
