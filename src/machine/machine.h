@@ -25,7 +25,7 @@ enum class RunStop : u8 {
   kPosition,  // reached until
   kIdle,      // halted: nothing happens before idle_until() or an input. skip_idle() or deliver() goes on
   kOutput,    // outputs wait to be taken; the instruction that made them has retired
-  kEarly,     // EarlyStop asked for it
+  kEarly,     // at a look that EarlyStop asked for
   kOff,       // powered off, reset (a reset ends the machine; the app decides to make it anew), or stopped
 };
 

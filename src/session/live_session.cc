@@ -247,12 +247,15 @@ Result<void> LiveSession::emit(door::OutputAt output) {
 door::Position LiveSession::slice_end() const {
   const door::Position at = machine_.position();
   if (is_virtual()) return door::Position((at.value / kVirtualSlice + 1) * kVirtualSlice);
-  return at + std::max(kLeastSlice, clock_.instructions_in(options_.slice_ns));
+  return at + slice() + 2 * look();  // of a machine that does not look
 }
+
+u64 LiveSession::slice() const { return std::max(kLeastSlice, clock_.instructions_in(options_.slice_ns)); }
+u64 LiveSession::look() const { return std::max(kLeastSlice, clock_.instructions_in(options_.look_ns)); }
 
 EarlyStop LiveSession::early_stop() const {
   if (is_virtual()) return {};  // what arrives must not move the ends of slices
-  return {world_.arrival(), std::max(kLeastSlice, clock_.instructions_in(options_.look_ns))};
+  return {.asked = world_.arrival(), .look_every = look(), .enough = (machine_.position() + slice()).value};
 }
 
 Result<void> LiveSession::mark_if_due() {

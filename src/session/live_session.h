@@ -105,6 +105,9 @@ class LiveSession {
 
   door::Position slice_end() const;
   EarlyStop early_stop() const;
+  // Instructions in a slice, and between two looks.
+  u64 slice() const;
+  u64 look() const;
   Result<void> mark_if_due();
   RunReport report(Result<void> ended);
 

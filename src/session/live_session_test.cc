@@ -245,6 +245,7 @@ struct Looking final : machine::Machine {
   ScriptedWorld world{*this, 1};
   u64 digest_ns = 0;
   bool digested = false;
+  u64 runs_to_the_end = 0;
   std::vector<u64> packets_ns;
 
   explicit Looking(const CounterConfig& config) : inner(config) {}
@@ -253,8 +254,9 @@ struct Looking final : machine::Machine {
       const machine::RunStop stop = inner.run(std::min(until, inner.position() + early.look_every));
       if (stop != machine::RunStop::kPosition) return stop;
       world.now_ns();
-      if (early.is_asked()) return machine::RunStop::kEarly;
+      if (early.is_asked_at(inner.position().value)) return machine::RunStop::kEarly;
     }
+    ++runs_to_the_end;
     return inner.run(until);
   }
   bool prepare_digest(EarlyStop early) override {
@@ -305,6 +307,12 @@ TEST(LiveSession, APacketThatArrivesWhileTheMachineRunsEndsTheSlice) {
   LiveOptions options;
   options.slice_ns = 10 * kSecond;
   expect_no_packet_waits(machine, options, 20, 7 * kMs, 200 * kMs);
+}
+
+TEST(LiveSession, ASliceEndsWhereTheMachineLooks) {
+  Looking machine(busy());
+  expect_no_packet_waits(machine, {}, 2, 50 * kMs, 200 * kMs);
+  EXPECT_EQ(machine.runs_to_the_end, 0u);
 }
 
 TEST(LiveSession, APacketThatArrivesWhileTheMachineIsDigestedDoesNotWaitForTheDigest) {

@@ -34,6 +34,19 @@ TEST_P(EarlyStops, NobodyWhoAsksIsNoRequest) {
   EXPECT_EQ(m.cpu->position(), door::Position(100'000));
 }
 
+TEST_P(EarlyStops, ARunEndsAtALookWhereItIsLongEnough) {
+  Machine m(GetParam());
+  m.long_mode();
+  m.code({0x48, 0xff, 0xc0, 0xeb, 0xfb});
+  const std::atomic<bool> not_asked{false};
+  for (const std::atomic<bool>* asked : {&not_asked, static_cast<const std::atomic<bool>*>(nullptr)}) {
+    const u64 enough = m.cpu->position().value + 50'000;
+    EXPECT_EQ(m.cpu->run(door::Position(kFar), {asked, 5000, enough}), StopReason::kEarly);
+    EXPECT_GE(m.cpu->position().value, enough);
+    EXPECT_LT(m.cpu->position().value, enough + 10'000);
+  }
+}
+
 // lea rsi, [0x20000]; mov edi, 0x21000; mov ecx, 3000; rep movsb; mov ebx, 400; next: add rax, rbx; mov [0x20000], rax;
 // push rbx; cpuid; pop rbx; cmp ebx, 200; je over; adc rdx, rax; over: dec ebx; jnz next; hlt
 void load_mixture(Machine& m) {

@@ -61,7 +61,7 @@ void Checker::visit(Visitor& v) {
 StopReason Checker::run(door::Position until, EarlyStop early) {
   while (position() < until) {
     const StopReason reason = slice(std::min(until, position() + kSlice));
-    if (reason == StopReason::kPosition && early.is_asked()) return StopReason::kEarly;
+    if (reason == StopReason::kPosition && early.is_asked_at(position().value)) return StopReason::kEarly;
     if (reason == StopReason::kPosition) continue;
     const bool requested = reason == StopReason::kRequested || reason == StopReason::kDelivering;
     if (requested && !std::exchange(requested_, false)) continue;  // by the tape alone

@@ -141,7 +141,7 @@ bool Translator::ends_early() {
   if (!early_ || exits_ < kExitsToLook || position().value == from_) return false;
   if (interpreter_.has_delivered() || interpreter_.wants_turn()) return false;
   set_horizon();
-  return early_.is_asked();
+  return early_.is_asked_at(position().value);
 }
 
 // Both sides of the count change alike.
