@@ -77,6 +77,60 @@ TEST_P(EarlyStops, WhereverItEndsTheMachineIsTheSame) {
   }
 }
 
+// A loop that leaves its traces for looks, behind the first instruction that makes flags, and goes on in them.
+template <class Load>
+void expect_looks_lose_nothing(const char* engine, Load load) {
+  Machine reference("interpret");
+  load(reference);
+  ASSERT_EQ(reference.run(kFar), StopReason::kHalted);
+  const std::atomic<bool> not_asked{false};
+  for (const u64 look_every : {7, 10, 30, 101, 700}) {
+    Machine m(engine);
+    load(m);
+    StopReason reason;
+    do {
+      const std::atomic<bool>* const asked = m.cpu->position().value % 3 ? &kAsked : &not_asked;
+      reason = m.cpu->run(m.cpu->position() + 300, {asked, look_every});
+    } while (reason == StopReason::kEarly || reason == StopReason::kPosition);
+    EXPECT_EQ(reason, StopReason::kHalted);
+    EXPECT_EQ(m.digest(), reference.digest()) << "a look every " << look_every;
+  }
+}
+
+TEST_P(EarlyStops, ALookLosesNoFlagsThatOnlyAFaultShows) {
+  expect_looks_lose_nothing(GetParam(), [](Machine& m) {
+    m.long_mode();
+    // mov r8, [rsp + 24]; add r9, r8; rol r9, 1; add rsp, 8; add qword [rsp], 3; iretq
+    m.code({0x4c, 0x8b, 0x44, 0x24, 0x18, 0x4d, 0x01, 0xc1, 0x49, 0xd1, 0xc1, 0x48, 0x83, 0xc4,
+            0x08, 0x48, 0x83, 0x04, 0x24, 0x03, 0x48, 0xcf},
+           0x3000);
+    m.gate64(14, 0x3000);
+    // mov rsi, 0x4000000000; mov ebx, 2000; next: mov r15, rbx; shl r15d, 27; mov rax, r15; mov rcx, [rsi]; sub ebx, 1;
+    // jnz next; hlt
+    m.code({0x48, 0xbe, 0,    0,    0,    0,    0x40, 0,    0,    0,    0xbb, 0xd0, 7,    0,    0,    0x49, 0x89, 0xdf,
+            0x41, 0xc1, 0xe7, 0x1b, 0x4c, 0x89, 0xf8, 0x48, 0x8b, 0x0e, 0x83, 0xeb, 0x01, 0x75, 0xee, 0xf4});
+  });
+}
+
+TEST_P(EarlyStops, ALookLosesNoRegister) {
+  expect_looks_lose_nothing(GetParam(), [](Machine& m) {
+    m.long_mode();
+    // mov ebx, 20000; next: movzx r15d, bx; add rcx, rbx; adc rdx, r15; sub ebx, 1; jnz next; hlt
+    m.code({0xbb, 0x20, 0x4e, 0, 0, 0x44, 0x0f, 0xb7, 0xfb, 0x48, 0x01, 0xd9, 0x4c, 0x11, 0xfa, 0x83, 0xeb, 0x01, 0x75, 0xf1,
+            0xf4});
+  });
+}
+
+TEST_P(EarlyStops, ALookAtTheEndOfAPageLosesNoPage) {
+  expect_looks_lose_nothing(GetParam(), [](Machine& m) {
+    m.long_mode();
+    m.state().gpr[3] = 20'000;
+    // next: add rax, rbx; (page) sub ebx, 1; jnz next; hlt
+    m.code({0x48, 0x01, 0xd8, 0x83, 0xeb, 0x01, 0x75, 0xf8, 0xf4}, 0x3ffd);
+    m.state().rip = 0x3ffd;
+  });
+}
+
 // A delivery retires nothing: behind one, the machine is not as a run to that position leaves it.
 TEST_P(EarlyStops, NoneIsBetweenADeliveryAndTheHandler) {
   const auto load = [](Machine& m) {

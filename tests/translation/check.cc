@@ -38,11 +38,12 @@ std::string Check::follow(Machine& a, Machine& b, cpu::StopReason reason, u64 un
   return x == y ? "" : difference(a, b, x, y, what);
 }
 
-// As step(), but the translator is asked to end early, again and again; the interpreter is told to end just there.
+// As step(), but the translator looks whether it is to end early, and often is; the interpreter is told to end just there.
 std::string Check::early_steps(u64 until, Random& random, bool& ended) {
-  static const std::atomic<bool> kAsked{true};
+  static const std::atomic<bool> kAsked{true}, kNotAsked{false};
   for (;;) {
-    const cpu::StopReason reason = translator_.run(until, {&kAsked, 1 + random.below(64)});
+    const std::atomic<bool>* const asked = random.below(4) ? &kAsked : &kNotAsked;
+    const cpu::StopReason reason = translator_.run(until, {asked, 1 + random.below(128)});
     if (reason != cpu::StopReason::kEarly) return follow(interpreter_, translator_, reason, until, "early, to the end", ended);
     const std::string text = follow(interpreter_, translator_, cpu::StopReason::kPosition, translator_.position(), "early", ended);
     if (!text.empty()) return text;

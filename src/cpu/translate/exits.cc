@@ -77,28 +77,46 @@ const u8* Translator::serve(const Exit& kept, const u8* record) {
     case ExitKind::kLent: return lent(kept, record);
     case ExitKind::kLink: return link(kept, record);
     case ExitKind::kArrived: return arrived();
-    case ExitKind::kBudget: return budget(kept);
+    case ExitKind::kBudget: return budget(kept, record);
     case ExitKind::kInterpret: break;
   }
   settle(kept);
   return interpret_one();
 }
 
-const u8* Translator::budget(const Exit& exit) {
+// The run ends nearby, or a look is due.
+const u8* Translator::budget(const Exit& exit, const u8* record) {
+  using interpret::Advance;
   const bool is_hot = frame_.budget >= 0;
   settle(exit);
   if (is_hot) return hot(frame_.page + exit.detail);
-  return stepping_ ? end_step() : end_budget();
-}
-
-// The run ends nearby, or a look is due.
-const u8* Translator::end_budget() {
-  using interpret::Advance;
+  if (stepping_) return end_step();
   exits_ = kExitsToLook;
+  const bool is_asked = early_.is_asked_at(position().value);
+  if (early_ && !is_asked) set_horizon();
+  const bool is_far = position().value + kMargin + exit.give_back <= horizon_;
+  const bool has_rest = exit.offset != exit.detail && exit.offset < memory::kPageSize;
+  if (has_rest && (is_far || is_asked)) {
+    const u64 rip = interpreter_.s().rip;
+    rest_ = {record + sizeof(Exit), exit.give_back, rip, context(rip), mode(), drops_};
+    return next_code();
+  }
+  if (is_far) return next_code();
+  // No translation begins in the middle of a trace, and none should: what is left of the block is interpreted.
   const bool to_the_end = until_ - position().value <= kMargin;
-  // No translation begins here, in the middle of a trace, and none should: what is left of the block is interpreted.
   reason_ = interpreter_.advance(to_the_end ? until_ : next_look(), to_the_end ? Advance::kAll : Advance::kOneBlock);
   return to_the_end || reason_ != StopReason::kPosition ? nullptr : next_code();
+}
+
+const u8* Translator::rest() {
+  const Rest rest = std::exchange(rest_, {});
+  const u64 rip = interpreter_.s().rip;
+  if (!rest.code || rest.rip != rip || rest.drops != drops_) return nullptr;
+  if (rest.context != context(rip) || rest.mode != mode() || position().value + kMargin + rest.steps > horizon_)
+    return nullptr;
+  begin_at(rip);
+  give_budget(rest.steps);
+  return rest.code;
 }
 
 const u8* Translator::arrived() {

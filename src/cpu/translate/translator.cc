@@ -119,6 +119,7 @@ const u8* Translator::next_code() {
     const bool may = may_translate();
     Advance how = to_the_end ? Advance::kAll : may ? Advance::kOneInstruction : Advance::kOneBlock;
     if (!to_the_end && may && !interpreter_.wants_turn()) {
+      if (const u8* code = rest()) return code;
       const Translation* next = find(interpreter_.s().rip, how);
       if (next && next->steps) return begin(*next);
     }
@@ -158,8 +159,12 @@ void Translator::give_budget(u64 executed) {
 }
 
 const u8* Translator::begin(const Translation& translation) {
-  const u64 rip = interpreter_.s().rip;
   give_budget();
+  begin_at(interpreter_.s().rip);
+  return translation.memory_entry;
+}
+
+void Translator::begin_at(u64 rip) {
   frame_.page = rip & ~memory::kPageMask;
   look_after_jumps();
   frame_.context = context(rip);
@@ -167,7 +172,6 @@ const u8* Translator::begin(const Translation& translation) {
   look_after_transfers();
   begun_drops_ = drops_;
   ++counters_.entered;
-  return translation.memory_entry;
 }
 
 bool Translator::may_translate() const {
@@ -322,6 +326,7 @@ std::vector<std::pair<std::string, u64>> Translator::counters() const {
 void Translator::visit(Visitor& v) {
   interpreter_.visit(v);
   if (v.restoring()) {
+    rest_ = {};
     cache_.flush();
     seen_.clear();
     frame_.jumps.fill({});

@@ -63,7 +63,10 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   door::Position position() const override { return interpreter_.position(); }
   void set_position(door::Position position) override { interpreter_.set_position(position); }
   x86::State& state() override { return interpreter_.state(); }
-  void state_changed() override { interpreter_.state_changed(); }
+  void state_changed() override {
+    rest_ = {};
+    interpreter_.state_changed();
+  }
   void set_interrupt_line(bool raised) override { interpreter_.set_interrupt_line(raised); }
   void raise_nmi() override { interpreter_.raise_nmi(); }
   void request_stop() override { interpreter_.request_stop(); }
@@ -84,6 +87,9 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   // translator.cc. These return code to go on with; nullptr: the run ends, for reason_.
   const u8* next_code();  // interprets until there is some
   const u8* begin(const Translation& translation);
+  void begin_at(u64 rip);
+  // Code that goes on in the middle of the trace that a look has interrupted, if all is as it was; or nullptr.
+  const u8* rest();
   const u8* end_step();
   // Looks whether the run is to end early, where that is due.
   bool ends_early();
@@ -150,8 +156,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   const u8* hot(u64 linear);
   void leap_to_longer(Translation& old, Translation& made);
   const u8* interpret_one();
-  const u8* budget(const Exit& exit);
-  const u8* end_budget();
+  const u8* budget(const Exit& exit, const u8* record);
   // Whether what the running trace relies on is as it was when code was entered: itself, and what addresses mean.
   bool trace_holds() const { return drops_ == begun_drops_ && context(frame_.page) == frame_.context; }
   // Makes the state that of the instruction boundary before the exit's instruction.
@@ -185,6 +190,15 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   u64 horizon_ = 0;                   // position at which to look at early_ again, at most until_
   u64 exits_ = 0;                     // since the last look
   bool stepping_ = false;             // in step()
+  struct Rest {  // of a trace, behind the look that has interrupted it
+    const u8* code = nullptr;
+    unsigned steps = 0;
+    u64 rip = 0;
+    u64 context = 0;
+    u32 mode = 0;
+    u64 drops = 0;
+  };
+  Rest rest_;
   StopReason reason_ = StopReason::kPosition;
   u64 drops_ = 0;        // times that translations were dropped
   u64 begun_drops_ = 0;  // when code was entered

@@ -28,7 +28,10 @@ void Writer::write(const Trace& trace, bool compact, std::optional<u16> heat, Tr
     write_interpreted();
   } else {
     entry();
-    for (; index_ < count(); ++index_) write_step(index_);
+    for (; index_ < count(); ++index_) {
+      write_step(index_);
+      if (index_ == budget_step_ && budget_repeats_) note_rest();
+    }
     write_end();
     a_ = cold_;
     write_stubs();
@@ -131,6 +134,7 @@ void Writer::write_stubs() {
   if (budget_repeats_) {
     // The flags are gone, but the next instruction makes new ones and needs nothing else.
     where_ = Where::kNowhere;
+    if (rest_.where == Where::kRemade) keep_shifted();
     repeating_ = true;
     write_step(budget_step_);
     repeating_ = false;
@@ -139,6 +143,7 @@ void Writer::write_stubs() {
           .give_back = u8(count() - budget_step_ - 1),
           .offset = step().end(),
           .detail = trace_->steps[0].offset});
+    go_to_rest();
   } else {
     exit({.kind = ExitKind::kBudget,
           .give_back = u8(count()),
@@ -169,6 +174,24 @@ void Writer::write_stubs() {
           .flags_from = out.flags_from,
           .detail = e.used});
   }
+}
+
+void Writer::note_rest() {
+  POLLUX_CHECK(held_group_.number == kInMemory, "nothing is looked up before the instructions are counted");
+  rest_ = {a_->at(), where_, {kInMemory, kInMemory}};
+  for (unsigned n = 0; n < held_.size(); ++n) {
+    if (still_holds(held_[n], held_[n].number)) rest_.held[n] = held_[n].number;
+  }
+}
+
+// The flags are in memory.
+void Writer::go_to_rest() {
+  where_ = Where::kMemory;
+  if (rest_.where == Where::kHost) restore_flags();
+  for (unsigned n = 0; n < held_.size(); ++n) {
+    if (rest_.held[n] != kInMemory) a_->load(held_[n].scratch, guest(rest_.held[n]));
+  }
+  a_->jump(rest_.at);
 }
 
 void Writer::exit(Exit e, const u8* to, const u8* thunk) {

@@ -69,6 +69,8 @@ class Writer {
   void begin_at(const u8* host_entry);
   void write_step(unsigned index);
   void write_stubs();
+  void note_rest();   // behind the first instruction that overwrites the flags
+  void go_to_rest();  // behind the record of the exit before it
   void exit(Exit e, const u8* to = nullptr) { exit(e, to, thunks_.out); }
   void exit(Exit e, const u8* to, const u8* thunk);
   void call_and_say(const u8* thunk, CallerWord word);
@@ -145,6 +147,7 @@ class Writer {
 
   // writer_shift.cc
   void write_shift();
+  void keep_shifted();
   void write_shift_by_cl();
   void write_double_shift();
   void save_double_shift_flags(const decode::Decoded& d);
@@ -254,6 +257,12 @@ class Writer {
   u8* second_jump_ = nullptr;  // likewise, where code counts twice
   unsigned budget_step_ = 0;  // the trace stops before this one, after repeating what is before it
   bool budget_repeats_ = false;
+  struct Rest {  // of the trace, behind that step
+    const u8* at;
+    Where where;
+    std::array<u8, 2> held;  // the numbers of held_
+  };
+  Rest rest_{};
   unsigned given_back_ = 0;  // instructions behind the step that are counted no more
   bool repeating_ = false;  // the step before the trace stops, which needs its flags
   int flag_step_ = -1;      // that made the flags, when where_ is kHost

@@ -24,8 +24,7 @@ void Writer::write_shift() {
   give_flags(s.flags);
   flag_step_ = int(index_);
   if (!s.d.has_memory && s.flags.writes_all && needed_after() && can_remake(index_ + 1)) {
-    load_guest(kScratch, s.d.operands[0].number);
-    a_->store(frame(offsetof(Frame, shifted)), kScratch);
+    keep_shifted();
     same_instruction(opcode_of(s.d), s.d);
     where_ = Where::kRemade;
     repair_ = Repair::kNone;
@@ -42,6 +41,12 @@ void Writer::write_shift() {
   }
   flags_written(s.flags);
   flag_step_ = -1;  // what was shifted is lost
+}
+
+// For who makes the flags again.
+void Writer::keep_shifted() {
+  load_guest(kScratch, step().d.operands[0].number);
+  a_->store(frame(offsetof(Frame, shifted)), kScratch);
 }
 
 // By CL, so perhaps by nothing, which leaves the flags as they were. Registers only, and not RCX.
