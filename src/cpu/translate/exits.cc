@@ -311,7 +311,7 @@ const u8* Translator::hot(u64 linear) {
   if (Seen& seen = seen_[old]; seen.looks < kLooks && !stepping_) {
     ++seen.looks;
     frame_.heat[old->heat] = patience_.entered / 16;  // it comes again
-    return look_ahead(seen.offsets) ? next_code() : nullptr;
+    return look_ahead(code->physical.value, seen.offsets) ? next_code() : nullptr;
   }
   const std::vector<u16> seen = std::move(seen_.extract(old).mapped().offsets);
   Translation& made = translate(*code, mode(), kLong, false, seen);

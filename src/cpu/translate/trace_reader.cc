@@ -318,14 +318,14 @@ void find_needed_flags(std::vector<Step>& steps) {
   bool needed = true;
   for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
     step->needed_after = needed;
-    // A shift by CL may leave the flags as they were.
-    const bool keeps = step->action == Action::kShiftByCl || !step->flags.writes_all;
-    needed = step->flags.reads || may_exit(*step) || (keeps && needed);
+    needed = step->flags.reads || may_exit(*step) || (!overwrites_flags(*step) && needed);
     step->needed_before = needed;
   }
 }
 
 }  // namespace
+
+bool overwrites_flags(const Step& step) { return step.flags.writes_all && step.action != Action::kShiftByCl; }
 
 bool may_exit(const Step& step) {
   const auto looks_up = [](const Access& access) {
@@ -386,7 +386,11 @@ void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset,
                 std::span<const u16> seen, Trace& trace) {
   begin_trace(trace, offset);
   TracePath path(offset, reach, seen, trace);
-  while (trace.steps.size() < reach.steps && trace.end < memory::kPageSize) {
+  const auto may_go_on = [&] {
+    const std::size_t length = trace.steps.size();
+    return length < reach.steps || (length < reach.straight && trace.steps.back().action < Action::kBranch);
+  };
+  while (may_go_on() && trace.end < memory::kPageSize) {
     const ByteSpan bytes = page.subspan(trace.end, std::min<std::size_t>(15, page.size() - trace.end));
     if (!read_step(reader, bytes, mode, trace) || !path.goes_on()) break;
   }

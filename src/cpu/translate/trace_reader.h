@@ -5,7 +5,8 @@
 // within the page, goes on behind conditional branches the way that the code went when somebody looked (the other way is
 // a side exit), and round a loop at its beginning several times. Without a look it runs on through forward branches, and
 // ends behind another backward one. It follows a call within the page that was seen and soon returns. It ends behind
-// other calls and returns, a jump elsewhere, a branch back into itself or an instruction that may change what the
+// other calls and returns, a jump elsewhere, a branch back into itself or to the
+// head of a loop that does not fit, or an instruction that may change what the
 // following ones mean, before an instruction that does not exist or reaches into the next page, or when it has gone as
 // far as it may.
 #pragma once
@@ -80,13 +81,14 @@ inline constexpr u16 kElsewhere = 0xffff;
 // How far a trace may go.
 struct Reach {
   unsigned steps = 0;
+  unsigned straight = 0;  // to the first branch behind those
   unsigned turns = 1;    // of a loop at its beginning
   bool group = true;     // accesses share look-ups
   bool compact = false;  // written with few bytes
 };
 
 struct Trace {
-  static constexpr unsigned kMaxSteps = 64;
+  static constexpr unsigned kMaxSteps = 120;
   std::vector<Step> steps;
   u16 end = 0;             // offset of what follows the last step; the page's size when that is in the next page
   unsigned turns = 0;      // of the loop at its beginning, that it went on with
@@ -106,6 +108,8 @@ void read_crossing(interpret::InstructionReader& reader, ByteSpan bytes, u16 off
 
 // Whether the writer may look at guest memory for it, or leave the trace before it has retired.
 bool may_exit(const Step& step);
+// All of the arithmetic flags, whatever they were. (A shift by CL may leave them as they were.)
+bool overwrites_flags(const Step& step);
 // Offset of a direct branch's target, relative to the page's start; may be outside.
 i64 branch_target(const Step& step);
 inline bool in_page(i64 offset) { return offset >= 0 && offset < i64(memory::kPageSize); }

@@ -256,15 +256,21 @@ std::optional<mmu::Translation> Translator::fetch(u64 rip) {
   return t;
 }
 
-bool Translator::look_ahead(std::vector<u16>& seen) {
+bool Translator::look_ahead(u64 physical, std::vector<u16>& seen) {
   const auto& rip = interpreter_.s().rip;
   const u64 page = rip & ~memory::kPageMask;
-  const u64 end = std::min(position().value + Trace::kMaxSteps, until_);
+  const u64 end = std::min(position().value + kLong.steps, until_), last = std::min(end + kLong.steps, until_);
+  const u32 mode = this->mode();
+  // Best where a trace begins, so that none needs to be made that begins there.
+  const auto is_over = [&] {
+    const u64 at = position().value;
+    return at >= last || (at >= end && cache_.find((physical & ~memory::kPageMask) | (rip & memory::kPageMask), mode));
+  };
   seen.push_back(kElsewhere);
   for (;;) {
     const bool in_page = (rip & ~memory::kPageMask) == page;
     seen.push_back(in_page ? u16(rip & memory::kPageMask) : kElsewhere);
-    if (!in_page || position().value >= end || interpreter_.wants_turn()) return true;
+    if (!in_page || is_over() || interpreter_.wants_turn()) return true;
     ++counters_.interpreted_steps;
     reason_ = interpreter_.advance(next_look(), interpret::Advance::kOneBlock);
     if (reason_ != StopReason::kPosition) return false;

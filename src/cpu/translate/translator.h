@@ -76,11 +76,11 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   std::vector<std::pair<std::string, u64>> counters() const override;
 
  private:
-  static constexpr Reach kShort{.steps = 24, .turns = 1, .compact = true}, kLong{.steps = Trace::kMaxSteps, .turns = 8};
+  static constexpr Reach kShort{.steps = 24, .turns = 1, .compact = true}, kLong{.steps = 64, .straight = Trace::kMaxSteps, .turns = 8};
   static constexpr Reach kSeparate{.steps = 24, .turns = 1, .group = false};
   static_assert(kShort.steps <= CallerWord::kMostBack);
   static constexpr u64 kDecodedBytes = u64{16} << 20;    // seldom needed again
-  static constexpr u64 kMargin = Trace::kMaxSteps + 16;  // may pass between two looks at the budget
+  static constexpr u64 kMargin = 2 * Writer::kMostUncounted;  // more than may pass between two looks at the budget
   // Exits that take about as long as the instructions between two looks at early_: they, too, lead to a look.
   static constexpr u64 kExitsToLook = 512;
 
@@ -122,7 +122,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
                          std::span<const u16> seen = {});
   // Interprets from here to where the code leaves the page, or a trace could go no further, and notes the way. False: the
   // run ends.
-  bool look_ahead(std::vector<u16>& seen);
+  bool look_ahead(u64 physical, std::vector<u16>& seen);
   Translation& write(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts);
   void make_room();
 

@@ -46,11 +46,11 @@ void Writer::entry() {
   index_ = 0;
   where_ = Where::kHost;
   const u8* const host_entry = a_->at();
-  budget_repeats_ = !trace_->steps[0].needed_before;
+  budget_repeats_ = overwrites_entry_flags();
   if (budget_repeats_) {
     where_ = Where::kNowhere;
     begin_at(host_entry);
-    for (; !step().flags.writes_all || step().action == Action::kShiftByCl; ++index_) write_step(index_);
+    for (; !overwrites_flags(step()); ++index_) write_step(index_);
   } else {
     save_flags();
     begin_at(host_entry);

@@ -36,6 +36,9 @@ class Writer {
   // Bytes that a trace needs at most, in each of the two.
   static constexpr u64 kRoom = 16 << 10;
 
+  // Instructions that a trace executes before it counts them, at most.
+  static constexpr unsigned kMostUncounted = 16;
+
   // Writes what usually runs to the cache's hot code, what seldom does to the cold. compact: calls thunks for what
   // takes many bytes; of a trace of at most CallerWord::kMostBack steps. heat: where the trace counts how often it is
   // entered. Fills the entries of out.
@@ -111,6 +114,7 @@ class Writer {
   bool needed_after() const { return repeating_ || step().needed_after; }
   static std::optional<u16> remade_from(const Step& step);
   bool only_exits_need_entry_flags(u16& changed) const;
+  bool overwrites_entry_flags() const;  // before anything can look, and soon
   bool can_remake(unsigned from) const;  // the flags of flag_step_, at every exit of steps from there on
   // For the exit's record.
   u16 flags_from() const;

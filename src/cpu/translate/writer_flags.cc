@@ -1,4 +1,6 @@
 // Where the guest's flags are.
+#include <algorithm>
+
 #include "cpu/translate/writer.h"
 #include "x86/flags.h"
 
@@ -49,10 +51,15 @@ Need need_of(const Step& step) {
   if (step.action >= Action::kBranch && !goes_on) return Need::kMore;
   const bool keeps = step.flags.writes_some || step.action == Action::kShiftByCl;
   if (keeps && step.needed_after) return Need::kMore;
-  return step.flags.writes_all && step.action != Action::kShiftByCl ? Need::kOver : Need::kExits;
+  return overwrites_flags(step) ? Need::kOver : Need::kExits;
 }
 
 }  // namespace
+
+bool Writer::overwrites_entry_flags() const {
+  const auto soon = std::span(trace_->steps).first(std::min(count(), kMostUncounted));
+  return !trace_->steps[0].needed_before && std::ranges::any_of(soon, overwrites_flags);
+}
 
 // Before the trace overwrites them. changed: registers that it has changed by then, as bits.
 bool Writer::only_exits_need_entry_flags(u16& changed) const {
