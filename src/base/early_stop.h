@@ -1,6 +1,6 @@
-// How whoever runs for a while is asked to return early, at a place of its own choice: something waits outside, or it has
-// run for long enough. That costs less than a run to a position, whose end is exact. A run without it (a replay) ends where
-// it was told to.
+// How whoever runs for a while is asked to return early, at a place of its own choice: something waits outside, or it
+// has run for long enough. That costs less than a run to a position, whose end is exact. A run without it (a replay)
+// ends where it was told to.
 #pragma once
 
 #include <atomic>

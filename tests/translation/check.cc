@@ -38,7 +38,8 @@ std::string Check::follow(Machine& a, Machine& b, cpu::StopReason reason, u64 un
   return x == y ? "" : difference(a, b, x, y, what);
 }
 
-// As step(), but the translator looks whether it is to end early, and often is; the interpreter is told to end just there.
+// As step(), but the translator looks whether it is to end early, and often is; the interpreter is told to end just
+// there.
 std::string Check::early_steps(u64 until, Random& random, bool& ended) {
   static const std::atomic<bool> kAsked{true}, kNotAsked{false};
   for (;;) {

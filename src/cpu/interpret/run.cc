@@ -89,7 +89,8 @@ StopReason Interpreter::run(door::Position until, EarlyStop early) {
     const u64 left = until.value - position_;
     reason = advance(position_ + (early ? std::min(left, early.look_every) : left), Advance::kAll);
     // A stop that the last instruction asked for is told first.
-    if (reason == StopReason::kPosition && early.is_asked_at(position_) && !(attention_ & kStop)) reason = StopReason::kEarly;
+    if (reason == StopReason::kPosition && early.is_asked_at(position_) && !(attention_ & kStop))
+      reason = StopReason::kEarly;
   } while (reason == StopReason::kPosition && position_ < until.value);
   leave();
   return reason;

@@ -62,7 +62,8 @@ bool TracePath::follow_branch(Step& step, i64 target) {
   if (way == Way::kOn) return true;
   const bool to_start = target == i64(start_) && calls_.empty();
   if (way == Way::kTaken && in_page(target) && !to_start) {
-    // The head of a loop that does not fit begins a trace of its own: otherwise traces would begin everywhere in the loop.
+    // The head of a loop that does not fit begins a trace of its own: otherwise traces would begin everywhere in the
+    // loop.
     constexpr i64 kUsualLength = 4;  // of an instruction, bytes
     const i64 loop = (i64(step.offset) - target) / kUsualLength;
     if (loop > 0 && i64(trace_.steps.size()) + loop > i64(reach_.steps)) return false;

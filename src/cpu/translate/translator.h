@@ -76,7 +76,8 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   std::vector<std::pair<std::string, u64>> counters() const override;
 
  private:
-  static constexpr Reach kShort{.steps = 24, .turns = 1, .compact = true}, kLong{.steps = 64, .straight = Trace::kMaxSteps, .turns = 8};
+  static constexpr Reach kShort{.steps = 24, .turns = 1, .compact = true},
+      kLong{.steps = 64, .straight = Trace::kMaxSteps, .turns = 8};
   static constexpr Reach kSeparate{.steps = 24, .turns = 1, .group = false};
   static_assert(kShort.steps <= CallerWord::kMostBack);
   static constexpr u64 kDecodedBytes = u64{16} << 20;    // seldom needed again
@@ -190,7 +191,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   u64 horizon_ = 0;                   // position at which to look at early_ again, at most until_
   u64 exits_ = 0;                     // since the last look
   bool stepping_ = false;             // in step()
-  struct Rest {  // of a trace, behind the look that has interrupted it
+  struct Rest {                       // of a trace, behind the look that has interrupted it
     const u8* code = nullptr;
     unsigned steps = 0;
     u64 rip = 0;

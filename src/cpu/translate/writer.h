@@ -114,7 +114,7 @@ class Writer {
   bool needed_after() const { return repeating_ || step().needed_after; }
   static std::optional<u16> remade_from(const Step& step);
   bool only_exits_need_entry_flags(u16& changed) const;
-  bool overwrites_entry_flags() const;  // before anything can look, and soon
+  bool overwrites_entry_flags() const;   // before anything can look, and soon
   bool can_remake(unsigned from) const;  // the flags of flag_step_, at every exit of steps from there on
   // For the exit's record.
   u16 flags_from() const;

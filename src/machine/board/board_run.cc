@@ -54,7 +54,8 @@ RunStop Board::run(door::Position until, EarlyStop early) {
     run_processor(std::min({until, clock_.first_at(deadline()), turns_.ends()}), early);
     settle();
     // What ends the run anyway is told first.
-    if (early.is_asked_at(position().value) && !off_ && outputs_.empty() && position() < until && !idle()) return RunStop::kEarly;
+    if (early.is_asked_at(position().value) && !off_ && outputs_.empty() && position() < until && !idle())
+      return RunStop::kEarly;
   }
 }
 
