@@ -29,7 +29,7 @@ enum class StopReason : u8 {
   kRequested,  // request_stop() was called during a bus access; that instruction has retired
   kDelivering,  // the same while a fault or an interrupt was delivered, and nothing has retired since: this is not how a
                 // run to this position ends
-  kEarly,      // EarlyStop asked for it
+  kEarly,      // at a look that EarlyStop asked for
   kShutdown,   // triple fault: a PC resets (SDM vol. 3, 6.15, interrupt 8)
 };
 

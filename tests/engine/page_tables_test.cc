@@ -83,8 +83,8 @@ TEST_P(PageTables, CodeGoesOnInThePageThatItsEntryNamesNow) {
   for (const u8 byte : {u8(0xff), u8(0xc1), kHlt}) there.push_back(byte);
   m.bytes(0x20000, here);
   m.bytes(0x21000, there);
-  m.code({0x31, 0xc0, 0x31, 0xc9, 0xbf, 0, 0, 0, 0x40, 0xff,
-          0xe7});  // xor eax, eax; xor ecx, ecx; mov edi, 1 GiB; jmp rdi
+  // xor eax, eax; xor ecx, ecx; mov edi, 1 GiB; jmp rdi
+  m.code({0x31, 0xc0, 0x31, 0xc9, 0xbf, 0, 0, 0, 0x40, 0xff, 0xe7});
   ASSERT_EQ(m.run(1000), StopReason::kHalted);
   EXPECT_EQ(m.state().gpr[x86::kRax], 1u);
   EXPECT_EQ(m.state().gpr[x86::kRcx], 1u);

@@ -1,18 +1,10 @@
 // Where traces begin and end, as the translator's counters show it.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "engines.h"
 
 namespace pollux::test::engine {
 namespace {
-
-u64 translations(const Machine& m) {
-  const auto counters = m.cpu->counters();
-  const auto found = std::ranges::find(counters, "engine.translations", [](const auto& c) { return c.first; });
-  return found == counters.end() ? 0 : found->second;
-}
 
 // Each turn goes through the same traces, instead of beginning one wherever the turn before happened to end.
 TEST(Traces, ALoopLongerThanATraceHasFewTraces) {
@@ -29,7 +21,7 @@ TEST(Traces, ALoopLongerThanATraceHasFewTraces) {
   m.code(code);
   ASSERT_EQ(m.run(u64{1} << 40), cpu::StopReason::kHalted);
   EXPECT_EQ(m.state().gpr[x86::kRax], 20'000u * kAdditions);
-  EXPECT_LT(translations(m), 100u);  // with the short ones, and those behind looks
+  EXPECT_LT(m.counted("engine.translations"), 100u);  // with the short ones, and those behind looks
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ inline constexpr u16 access_detail(unsigned size, bool write, bool aligned, bool
 // kMissed: the linear address agreed, the context did not. kMissed and kFar: it is of a link to another page, which says
 // FarWords.
 inline constexpr u16 kOtherContext = 1, kFromLink = 2;
-// kBudget: detail is the offset where the trace begins.
+// kBudget: detail is the offset where the trace begins; where offset is another, code behind the record goes on there.
 // kLent: the trace goes on behind the instruction.
 inline constexpr u16 kGoesOn = 1;
 // kLink: the jump leaves the guest's flags in the host's; with flags_from, and for kCrosses: the registers that they

@@ -36,6 +36,7 @@ Exit said_by(const u8* caller, Exit exit) {
 }
 
 constexpr unsigned kCall = 5;  // before a record, bytes
+static_assert(Trace::kMaxSteps <= 127, "what a link gives back is a short immediate");
 
 // Over a call and its record. pending: where flags come from that stay pending; kNone: no flag of the host's changes.
 void write_link(u8* at, u8 give_back, const u8* entry, u16 pending = Exit::kNone) {

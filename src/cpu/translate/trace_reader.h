@@ -80,14 +80,14 @@ inline constexpr u16 kElsewhere = 0xffff;
 // How far a trace may go.
 struct Reach {
   unsigned steps = 0;
-  unsigned straight = 0;  // to the first branch behind those
-  unsigned turns = 1;    // of a loop at its beginning
-  bool group = true;     // accesses share look-ups
-  bool compact = false;  // written with few bytes
+  unsigned straight = 0;  // behind those, while no branch comes
+  unsigned turns = 1;     // of a loop at its beginning
+  bool group = true;      // accesses share look-ups
+  bool compact = false;   // written with few bytes
 };
 
 struct Trace {
-  static constexpr unsigned kMaxSteps = 120;
+  static constexpr unsigned kMaxSteps = 120;  // a link gives back as many by an immediate of a signed byte
   std::vector<Step> steps;
   u16 end = 0;             // offset of what follows the last step; the page's size when that is in the next page
   unsigned turns = 0;      // of the loop at its beginning, that it went on with

@@ -76,8 +76,8 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   std::vector<std::pair<std::string, u64>> counters() const override;
 
  private:
-  static constexpr Reach kShort{.steps = 24, .turns = 1, .compact = true},
-      kLong{.steps = 64, .straight = Trace::kMaxSteps, .turns = 8};
+  static constexpr Reach kShort{.steps = 24, .turns = 1, .compact = true};
+  static constexpr Reach kLong{.steps = 64, .straight = Trace::kMaxSteps, .turns = 8};
   static constexpr Reach kSeparate{.steps = 24, .turns = 1, .group = false};
   static_assert(kShort.steps <= CallerWord::kMostBack);
   static constexpr u64 kDecodedBytes = u64{16} << 20;    // seldom needed again
@@ -121,8 +121,8 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   // counts: how often it is entered, and becomes hot one day.
   Translation& translate(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts,
                          std::span<const u16> seen = {});
-  // Interprets from here to where the code leaves the page, or a trace could go no further, and notes the way. False: the
-  // run ends.
+  // Interprets from here, at physical, to where the code leaves the page, or a trace could go no further and another one
+  // begins soon, and notes the way. False: the run ends.
   bool look_ahead(u64 physical, std::vector<u16>& seen);
   Translation& write(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts);
   void make_room();
