@@ -24,5 +24,44 @@ TEST(Traces, ALoopLongerThanATraceHasFewTraces) {
   EXPECT_LT(m.counted("engine.translations"), 100u);  // with the short ones, and those behind looks
 }
 
+// Where a group's range crosses a page, code goes on in the separate translation by itself.
+class Crossing : public Machine {
+ public:
+  Crossing() : Machine("translate") { long_mode(); }
+
+  void turn(const std::vector<u8>& what) {
+    constexpr u64 kStack = 0x9010;
+    code(what);
+    state().gpr[x86::kRsp] = kStack;
+    state().gpr[x86::kRcx] = 100'000;
+    state().gpr[x86::kRdx] = 0x1000;
+    state().gpr[x86::kRbx] = 41;
+    ASSERT_EQ(run(u64{1} << 40), cpu::StopReason::kHalted);
+    EXPECT_EQ(state().gpr[x86::kRax], 42u);
+    EXPECT_EQ(state().gpr[x86::kRsp], kStack);
+    EXPECT_LT(counted("engine.entries"), 1'000u);
+  }
+};
+
+// The call lies between where it crosses and where the flags are overwritten.
+TEST(Traces, CrossingWithFlagsOfTheTurnBeforeIsNotTheTranslators) {
+  // next: mov rax, rbx; call f; sub ecx, 1; jnz next; hlt
+  // f: push rbx; push rdi; pop rdi; pop rbx; add rax, 1; ret
+  Crossing().turn({0x48, 0x89, 0xd8, 0xe8, 0x06, 0,    0,    0,    0x83, 0xe9, 0x01, 0x75,
+                   0xf3, 0xf4, 0x53, 0x57, 0x5f, 0x5b, 0x48, 0x83, 0xc0, 0x01, 0xc3});
+}
+
+// The separate translation does not follow the call, since it would not soon return as far as it can know.
+TEST(Traces, CrossingBeforeACallThatIsTooLongIsNotTheTranslators) {
+  constexpr u8 kNops = 40;
+  // next: mov rax, rbx; call f; sub ecx, 1; jz done; jmp rdx; done: hlt
+  std::vector<u8> code = {0x48, 0x89, 0xd8, 0xe8, 8, 0, 0, 0, 0x83, 0xe9, 0x01, 0x74, 0x02, 0xff, 0xe2, 0xf4};
+  // f: push rbx; push rdi; cmp rbx, rbx; jz short; nops; short: pop rdi; pop rbx; add rax, 1; ret
+  for (const u8 byte : {u8{0x53}, u8{0x57}, u8{0x48}, u8{0x39}, u8{0xdb}, u8{0x74}, kNops}) code.push_back(byte);
+  code.insert(code.end(), kNops, 0x90);
+  for (const u8 byte : {0x5f, 0x5b, 0x48, 0x83, 0xc0, 0x01, 0xc3}) code.push_back(byte);
+  Crossing().turn(code);
+}
+
 }  // namespace
 }  // namespace pollux::test::engine

@@ -53,8 +53,10 @@ void Sequences::load_jump_page() {
 void Sequences::take_jump() {
   load_jump_page();
   a_.store(frame(offsetof(Frame, page)), kAddressReg);
-  a_.jump(found_jump(offsetof(JumpEntry, code)));
+  take_jump_in_page();
 }
+
+void Sequences::take_jump_in_page() { a_.jump(found_jump(offsetof(JumpEntry, code))); }
 
 void Sequences::keep_jump() {
   load_jump_page();

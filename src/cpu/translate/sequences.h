@@ -24,6 +24,7 @@ class Sequences {
   // context.
   std::array<u8*, 2> find_jump();
   void take_jump();
+  void take_jump_in_page();
   // A call looks up its stack between finding the jump and taking it.
   void keep_jump();
   void take_kept_jump();

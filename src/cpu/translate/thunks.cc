@@ -54,6 +54,13 @@ const u8* write_look_up(Assembler& a, const Thunks& t, const Layout& layout, uns
   u8* const miss = Sequences(a, layout, kReturnAddress).look_up(layout.tables[view][write], size, aligned);
   a.byte(kRet);
   a.link_here(miss);
+  if (!aligned) {
+    // The tag agrees when the page does not.
+    a.arithmetic(7, kAddressReg, i32(memory::kPageSize));
+    u8* const elsewhere = a.jump_if(kNb);
+    a.call(t.crosses_said);
+    a.link_here(elsewhere);
+  }
   u8* const record = leave(a, t, ExitKind::kAccess, access_detail(size, write, aligned, false, view));
   link_record(record, a.at());
   push_caller(a);
@@ -161,6 +168,7 @@ Thunks write_thunks(Assembler& a, i64 executable, const Layout& layout) {
   a.op_short(kPop, kFirstArgument);
   for (auto r = kPreserved.rbegin(); r != kPreserved.rend(); ++r) a.op_short(kPop, *r);
   a.byte(kRet);
+  write_separates(a, layout, t);
   write_called(a, layout, t);
   write_repeats(a, layout, t);
   write_transfers(a, layout, t);

@@ -39,6 +39,11 @@ struct Thunks {
   const u8* system_call = nullptr;
   const u8* system_return = nullptr;
 
+  // Called where the range of a group crosses a page: with a record behind the call; or by one of look_up, behind whose call
+  // is a CallerWord, and then they may come back.
+  const u8* crosses = nullptr;
+  const u8* crosses_said = nullptr;
+
   // Called, with the instructions in kAddressReg that are counted and not executed. rdx, rax: the halves of the
   // time-stamp counter; kAddressReg and the flags are lost.
   const u8* read_counter = nullptr;
@@ -55,6 +60,7 @@ inline constexpr i32 kReturnAddress = 8;  // bytes below the frame, in what is c
 
 Thunks write_thunks(Assembler& a, i64 executable, const Layout& layout);
 // Some of them.
+void write_separates(Assembler& a, const Layout& layout, Thunks& t);
 void write_repeats(Assembler& a, const Layout& layout, Thunks& t);
 void write_transfers(Assembler& a, const Layout& layout, Thunks& t);
 

@@ -43,8 +43,9 @@ bool TracePath::follow_jump(Step& step, i64 target) {
 }
 
 bool TracePath::follow_call(Step& step, i64 target) {
-  const bool was_seen = in_page(target) && std::ranges::find(seen_, u16(target)) != seen_.end();
-  if (!was_seen || step.end() >= memory::kPageSize) return false;
+  if (!in_page(target)) return false;
+  const bool may = reach_.unseen_calls || std::ranges::find(seen_, u16(target)) != seen_.end();
+  if (!may || step.end() >= memory::kPageSize) return false;
   calls_.push_back({trace_.steps.size(), step.end()});
   follow(step, target);
   return true;

@@ -209,11 +209,17 @@ Translation* Translator::find_or_make(u64 rip, interpret::Advance& how, Translat
 }
 
 Translation* Translator::find_separate(u64 rip) {
+  const u64 jump = separate_jump(rip), here = context(rip);
+  const JumpEntry& known = frame_.jumps[jump_index(jump)];
+  look_after_jumps();
+  if (known.linear == jump && known.context == here) return known.translation;
   const auto code = fetch(rip);
   if (!code) return nullptr;
   const u32 separate = mode() | kSeparateMode;
-  if (Translation* known = cache_.find(code->physical.value, separate)) return known;
-  return &translate(*code, separate, kSeparate, false);
+  Translation* found = cache_.find(code->physical.value, separate);
+  if (!found) found = &translate(*code, separate, kSeparate, false);
+  enter_jump(jump, here, *found);
+  return found;
 }
 
 // nullptr: its second page cannot be fetched from, or it is for the interpreter.
@@ -322,6 +328,7 @@ bool Translator::code_write(memory::PhysAddr from, u64) {
 
 std::vector<std::pair<std::string, u64>> Translator::counters() const {
   return {{"engine.translated_instructions", counters_.translated_instructions},
+          {"engine.entries", counters_.entered},
           {"engine.lent_instructions", counters_.lent_instructions},
           {"engine.interpreted_steps", counters_.interpreted_steps},
           {"engine.translations", counters_.translations},

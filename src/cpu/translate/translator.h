@@ -78,7 +78,8 @@ class Translator final : public Cpu, private mmu::CodeObserver {
  private:
   static constexpr Reach kShort{.steps = 24, .turns = 1, .compact = true};
   static constexpr Reach kLong{.steps = 64, .straight = Trace::kMaxSteps, .turns = 8};
-  static constexpr Reach kSeparate{.steps = 24, .turns = 1, .group = false};
+  // It goes where the trace beside it went, that has seen more, so that flags that wait there can wait here.
+  static constexpr Reach kSeparate{.steps = 24, .turns = 1, .group = false, .unseen_calls = true};
   static_assert(kShort.steps <= CallerWord::kMostBack);
   static constexpr u64 kDecodedBytes = u64{16} << 20;    // seldom needed again
   static constexpr u64 kMargin = 2 * Writer::kMostUncounted;  // more than may pass between two looks at the budget
@@ -137,6 +138,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   void look_after_transfers();
   void note_place(u64 context, u64 physical, u64 linear);
   void remember_jump(u64 rip, u64 context, Translation& to);
+  void enter_jump(u64 linear, u64 context, Translation& to);
   void forget_jumps(std::span<Translation* const> to);
   // to: new.
   void redirect_jumps(const Translation& from, Translation& to);

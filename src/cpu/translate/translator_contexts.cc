@@ -93,8 +93,12 @@ void Translator::note_place(u64 here, u64 physical, u64 linear) {
 
 void Translator::remember_jump(u64 rip, u64 here, Translation& to) {
   note_place(here, to.physical, rip);
-  const u16 index = u16(jump_index(rip));
-  frame_.jumps[index] = {rip, here, to.memory_entry, &to};
+  enter_jump(rip, here, to);
+}
+
+void Translator::enter_jump(u64 linear, u64 here, Translation& to) {
+  const u16 index = u16(jump_index(linear));
+  frame_.jumps[index] = {linear, here, to.memory_entry, &to};
   const std::span known = std::span(to.jumps).first(to.jump_count);
   if (std::ranges::find(known, index) != known.end()) return;
   if (to.jump_count < to.jumps.size()) {

@@ -172,7 +172,8 @@ void Writer::write_stubs() {
           .give_back = out.give_back,
           .offset = out.offset,
           .flags_from = out.flags_from,
-          .detail = e.used});
+          .detail = e.used},
+         nullptr, thunks_.crosses);
   }
 }
 

@@ -1,0 +1,107 @@
+// From a group whose range crosses a page to the separate translation, where a jump entry is known for it and the flags
+// are in memory.
+#include "cpu/translate/sequences.h"
+#include "cpu/translate/thunks.h"
+
+namespace pollux::cpu::translate {
+
+namespace {
+
+class Separate {
+ public:
+  // below: how far under the frame rsp is; on top of it is the return address, or below that the one of who says.
+  Separate(Assembler& a, const Layout& layout, i32 below) : a_(a), layout_(layout), below_(below) {}
+
+  // Behind the call is a record.
+  void write_recorded(const u8* out) {
+    a_.load(kAddressReg, Address{kRspReg, 0});
+    a_.op(kLoadWord, kScratch, Address{kAddressReg, offsetof(Exit, flags_from)});
+    check_flags(Exit::kNone, Exit::kPending);
+    a_.op(kLoadWord, kAddressReg, Address{kAddressReg, offsetof(Exit, offset)});
+    find();
+    a_.load(kAddressReg, Address{kRspReg, 0});
+    a_.op({.code = 0xb6, .map = 1}, kAddressReg, Address{kAddressReg, offsetof(Exit, give_back)});  // movzx
+    take();
+    link_failures();
+    a_.jump(out);
+  }
+
+  // Called by what has a CallerWord behind its call. Comes back with both registers as they were.
+  void write_said() {
+    a_.store(frame(offsetof(Frame, address)), kAddressReg);
+    a_.store(frame(offsetof(Frame, scratch)), kScratch);
+    load_word();
+    a_.mov32(kScratch, kAddressReg);
+    a_.shift(5, kScratch, kFlagsShift, false);
+    constexpr u32 kGroup = CallerWord::kFlagsMask + 1;
+    check_flags(kGroup | (Exit::kNone & CallerWord::kFlagsMask), kGroup | (Exit::kPending & CallerWord::kFlagsMask));
+    a_.shift(5, kAddressReg, kOffsetShift, false);
+    a_.arithmetic(4, kAddressReg, CallerWord::kFlagsMask, false);
+    find();
+    load_word();
+    a_.arithmetic(4, kAddressReg, CallerWord::kMostBack, false);
+    take();
+    link_failures();
+    a_.load(kAddressReg, frame(offsetof(Frame, address)));
+    a_.load(kScratch, frame(offsetof(Frame, scratch)));
+    a_.byte(0xc3);
+  }
+
+ private:
+  static constexpr Opcode kLoadWord{.code = 0xb7, .map = 1};  // movzx
+  static constexpr u8 kOffsetShift = 5, kFlagsShift = 18;     // in a CallerWord
+  static_assert(CallerWord::kMostBack == (1 << kOffsetShift) - 1);
+  static_assert(CallerWord::kFlagsMask == (1 << (kFlagsShift - kOffsetShift)) - 1);
+
+  Address frame(u64 offset) const { return {kFrameReg, i32(offset) + below_}; }
+  void load_word() {
+    a_.load(kAddressReg, Address{kRspReg, kReturnAddress});
+    a_.load32(kAddressReg, Address{kAddressReg, kNopBytes});
+  }
+  void fail(Condition c) { failed_[failed_count_++] = a_.jump_if(c); }
+
+  // kScratch: where they come from.
+  void check_flags(u32 none, u32 pending) {
+    a_.arithmetic(7, kScratch, i32(none), false);
+    u8* const known = a_.jump_if(kZ);
+    a_.arithmetic(7, kScratch, i32(pending), false);
+    fail(kNz);
+    a_.op({.code = 0x83, .prefix66 = true}, 7, frame(offsetof(Frame, pending))), a_.immediate(Exit::kNone, 1);  // cmp
+    fail(kNz);
+    a_.link_here(known);
+  }
+  // kAddressReg: the offset in the page.
+  void find() {
+    a_.op({.code = 0x03, .wide = true}, kAddressReg, frame(offsetof(Frame, page)));
+    for (const unsigned bit : kSeparateBits) {
+      a_.op({.code = 0xba, .map = 1, .wide = true}, 7, kAddressReg), a_.immediate(bit, 1);  // btc
+    }
+    for (u8* const miss : Sequences(a_, layout_, below_).find_jump()) failed_[failed_count_++] = miss;
+  }
+  // kAddressReg: instructions that are counted and were not executed.
+  void take() {
+    a_.op({.code = 0x01, .wide = true}, kAddressReg, frame(offsetof(Frame, budget)));  // add
+    a_.lea(kRspReg, {kRspReg, below_});
+    Sequences(a_, layout_, 0).take_jump_in_page();
+  }
+  void link_failures() {
+    for (unsigned n = 0; n < failed_count_; ++n) a_.link_here(failed_[n]);
+  }
+
+  Assembler& a_;
+  const Layout& layout_;
+  const i32 below_;
+  std::array<u8*, 4> failed_{};
+  unsigned failed_count_ = 0;
+};
+
+}  // namespace
+
+void write_separates(Assembler& a, const Layout& layout, Thunks& t) {
+  t.crosses = a.at();
+  Separate(a, layout, kReturnAddress).write_recorded(t.out);
+  t.crosses_said = a.at();
+  Separate(a, layout, 2 * kReturnAddress).write_said();
+}
+
+}  // namespace pollux::cpu::translate
