@@ -39,8 +39,8 @@ struct Thunks {
   const u8* system_call = nullptr;
   const u8* system_return = nullptr;
 
-  // Called where the range of a group crosses a page: with a record behind the call; or by one of look_up, behind whose call
-  // is a CallerWord, and then they may come back.
+  // Called where the range of a group crosses a page: with a record behind the call; or by one of look_up, behind whose
+  // call is a CallerWord, and then they may come back.
   const u8* crosses = nullptr;
   const u8* crosses_said = nullptr;
 

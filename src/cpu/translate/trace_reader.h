@@ -4,9 +4,9 @@
 // A trace begins at any instruction of 64-bit code, or of the 32-bit code that flat32.h tells of. It follows jumps
 // within the page, goes on behind conditional branches the way that the code went when somebody looked (the other way
 // is a side exit), and round a loop at its beginning several times. Without a look it runs on through forward branches,
-// and ends behind another backward one. It follows a call within the page that was seen (Reach) and soon returns. It ends
-// behind other calls and returns, a jump elsewhere, a branch back into itself or to the head of a loop that does not
-// fit, or an instruction that may change what the following ones mean, before an instruction that does not exist or
+// and ends behind another backward one. It follows a call within the page that was seen (Reach) and soon returns. It
+// ends behind other calls and returns, a jump elsewhere, a branch back into itself or to the head of a loop that does
+// not fit, or an instruction that may change what the following ones mean, before an instruction that does not exist or
 // reaches into the next page, or when it has gone as far as it may.
 #pragma once
 
