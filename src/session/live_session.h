@@ -44,7 +44,7 @@ struct LiveOptions {
   // Virtual time between marks.
   u64 mark_interval_ns = 50'000'000;
   // Host time that a slice should take.
-  u64 slice_ns = 200'000;
+  u64 slice_ns = 1'000'000;
   // Host time between two looks, while the machine runs, whether something has arrived, which ends the slice: how long
   // an input may have to wait.
   u64 look_ns = 50'000;

@@ -72,4 +72,14 @@ void Assembler::arithmetic(unsigned extension, const Address& to, i32 value, boo
   immediate(u32(value), short_form ? 1 : 4);
 }
 
+void Assembler::rotate_right32(Reg to, Reg from, u8 count) {
+  ++mentions_[to], ++mentions_[from];
+  byte(0xc4);  // VEX.LZ.F2.0F3A.W0 F0 /r ib
+  byte(u8((to < 8 ? 0x80 : 0) | 0x40 | (from < 8 ? 0x20 : 0) | 3));
+  byte(0x7b);
+  byte(0xf0);
+  byte(u8(0xc0 | (to & 7) << 3 | (from & 7)));
+  byte(count);
+}
+
 }  // namespace pollux::cpu::translate

@@ -73,6 +73,9 @@ class Assembler {
     op({.code = 0xc1, .wide = wide}, extension, to), immediate(count, 1);
   }
 
+  // RORX, of BMI2: leaves the flags alone.
+  void rotate_right32(Reg to, Reg from, u8 count);
+
   // Jumps: return the place of their 32-bit displacement, for link().
   u8* jump() { return byte(0xe9), displacement(); }
   u8* jump_if(Condition c) { return byte(0x0f), byte(u8(0x80 | c)), displacement(); }

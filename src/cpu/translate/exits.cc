@@ -161,7 +161,8 @@ const u8* Translator::access(const Exit& exit, const u8* record) {
     case Filled::kGranted:
       frame_.address = u64(host);
       frame_.scratch = 0;
-      return record[offsetof(Exit, give_back)] == kSaidByCaller ? frame_.caller : record + exit.to + Sequences::kLookUp;
+      return record[offsetof(Exit, give_back)] == kSaidByCaller ? frame_.caller
+                                                                : record + exit.to + Sequences::look_up_bytes(layout_);
     case Filled::kInterpret: settle(exit); return interpret_one();
     case Filled::kSeparate: break;
   }

@@ -82,7 +82,7 @@ struct alignas(64) Frame {
   std::array<i32, kHeats> heat{};  // how often a short trace may still run; shared when there are many
 };
 
-// Distances from the frame.
+// Distances from the frame, and what else the code that is written depends on.
 struct Layout {
   i32 gpr = 0, xmm = 0, rflags = 0, fs_base = 0, gs_base = 0, kernel_gs_base = 0;
   i32 star = 0, lstar = 0, sfmask = 0, tsc_adjust = 0, tsc_aux = 0;
@@ -91,6 +91,7 @@ struct Layout {
   i32 attention = 0;        // Interpreter's
   i32 arithmetic = 0;       // Interpreter's arithmetic flags: where guest flags are when they are not in the host's
   i32 tables[mmu::kViews][2] = {};
+  bool has_bmi2 = false;  // the host
 };
 
 }  // namespace pollux::cpu::translate

@@ -5,13 +5,18 @@
 
 namespace pollux::cpu::translate {
 
+void Sequences::shifted_address(u8 count) {
+  if (layout_.has_bmi2) return a_.rotate_right32(kScratch, kAddressReg, count);
+  a_.mov32(kScratch, kAddressReg);
+  a_.shift(5, kScratch, count, false);
+}
+
 // mmu/tlb.h says what an entry is. The index is bits 12-25 of the address, scaled to the 16 bytes of an entry.
 u8* Sequences::look_up(i32 table, unsigned size, bool aligned, bool apart) {
   static_assert(sizeof(mmu::TlbEntry) == 16 && memory::kPageShift == 12);
   const u8* const begin = a_.at();
   u8* miss;
-  a_.mov32(kScratch, kAddressReg);
-  a_.shift(5, kScratch, 8, false);
+  shifted_address(8);
   a_.arithmetic(4, kScratch, (mmu::kTlbEntries - 1) << 4, false);
   a_.op({.code = 0x33, .wide = true}, kAddressReg, Address{kFrameReg, table + below_, kScratch});
   if (aligned) {
@@ -27,14 +32,13 @@ u8* Sequences::look_up(i32 table, unsigned size, bool aligned, bool apart) {
     a_.load(kScratch, host);
   else
     a_.op({.code = 0x03, .wide = true}, kAddressReg, host);
-  POLLUX_CHECK(a_.at() - begin == kLookUp, "who comes back behind a look-up knows its length");
+  POLLUX_CHECK(a_.at() - begin == look_up_bytes(layout_), "who comes back behind a look-up knows its length");
   return miss;
 }
 
 std::array<u8*, 2> Sequences::find_jump() {
   static_assert(sizeof(JumpEntry) == 32);
-  a_.mov32(kScratch, kAddressReg);
-  a_.shift(5, kScratch, kJumpBits, false);
+  shifted_address(kJumpBits);
   a_.op({.code = 0x33}, kScratch, kAddressReg);
   a_.arithmetic(4, kScratch, kJumpEntries - 1, false);
   a_.shift(4, kScratch, 5, false);

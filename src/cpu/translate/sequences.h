@@ -18,7 +18,7 @@ class Sequences {
   // a miss, which finds the address less the entry's tag.
   // apart: the host address is the sum of both registers then.
   u8* look_up(i32 table, unsigned size, bool aligned, bool apart = false);
-  static constexpr unsigned kLookUp = 43;  // its bytes
+  static unsigned look_up_bytes(const Layout& layout) { return layout.has_bmi2 ? 42 : 43; }
 
   // kAddressReg: linear; then kScratch: the jump entry's place. Returns the jumps of a miss: another address, another
   // context.
@@ -37,6 +37,8 @@ class Sequences {
   void join_flags(Reg other);
 
  private:
+  // kScratch: the low half of kAddressReg, shifted right; what is shifted out may come back above.
+  void shifted_address(u8 count);
   Address frame(u64 offset) const { return {kFrameReg, i32(offset) + below_}; }
   // A member of the jump entry that kScratch points to.
   Address found_jump(u64 member) const { return {kFrameReg, i32(offsetof(Frame, jumps) + member) + below_, kScratch}; }

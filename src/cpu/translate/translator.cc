@@ -20,8 +20,9 @@ i32 distance(const Frame& frame, const T& to) {
   return i32(reinterpret_cast<const u8*>(&to) - reinterpret_cast<const u8*>(&frame));
 }
 
-Layout layout_of(const Frame& frame, interpret::Interpreter& cpu) {
+Layout layout_of(const Frame& frame, interpret::Interpreter& cpu, bool has_bmi2) {
   Layout l;
+  l.has_bmi2 = has_bmi2;
   const x86::State& s = cpu.s();
   l.gpr = distance(frame, s.gpr);
   l.xmm = distance(frame, s.xmm);
@@ -53,7 +54,7 @@ std::unique_ptr<Cpu> make_translator(memory::GuestMemory& memory, Bus& bus, memo
 
 Translator::Translator(memory::GuestMemory& memory, Bus& bus, memory::CodeRegion region, Patience patience)
     : interpreter_(memory, bus, kDecodedBytes),
-      layout_(layout_of(frame_, interpreter_)),
+      layout_(layout_of(frame_, interpreter_, region.has_bmi2)),
       cache_(std::move(region), [this](std::span<Translation* const> dropped) { forget_jumps(dropped); }),
       thunks_(write_thunks(cache_.hot(), cache_.executable(), layout_)),
       writer_(layout_, thunks_, interpreter_, cache_),

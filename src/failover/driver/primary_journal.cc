@@ -117,7 +117,9 @@ Link::Events PrimaryJournal::events() {
 }
 
 session::LiveOptions PrimaryJournal::tune(session::LiveOptions options) const {
+  constexpr u64 kPollNs = 200'000;  // between slices the backup learns how far it may go
   options.max_idle_wait_ns = std::min(options.max_idle_wait_ns, options_.timing.timeout_ns / 3);
+  options.slice_ns = std::min(options.slice_ns, kPollNs);
   return options;
 }
 
