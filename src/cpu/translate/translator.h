@@ -46,7 +46,7 @@ enum class Filled : u8 {
 
 // Code is interpreted before it is translated, and translated in short traces before they become long ones.
 struct Patience {
-  unsigned wanted = 8;  // times code is interpreted; at most 255
+  unsigned wanted = 3;  // times code is interpreted; at most 255
   i32 entered = 2500;   // times a short trace is entered
 };
 inline constexpr Patience kImpatient{.wanted = 0, .entered = 2};  // for tests
