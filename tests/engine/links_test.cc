@@ -43,6 +43,19 @@ TEST_P(Links, CodeInAnotherPageIsWrittenToInTheMiddle) {
   expect_both(m);
 }
 
+// As libraries call each other: code calls a jump through a cell.
+TEST_P(Links, ACellThatIsJumpedThroughChangesInTheMiddle) {
+  Machine m(GetParam());
+  m.long_mode();
+  m.state().gpr[x86::kRcx] = 100;
+  m.bytes(0x5000, kIncRax);
+  m.bytes(0x7000, kIncRbx);
+  m.put<u64>(0x6000, 0x5000);
+  m.bytes(0x1800, {0xff, 0x25, 0xfa, 0x47, 0, 0});                                 // jmp [0x6000]
+  m.code(loop(0x1000, 0x1800, {0xc7, 0x04, 0x25, 0, 0x60, 0, 0, 0, 0x70, 0, 0}));  // mov dword [0x6000], 0x7000
+  expect_both(m);
+}
+
 // At 1 GiB: the page at 0x20000, which adds to rax. The one at 0x21000 adds to rbx.
 void load_pages(Machine& m) {
   m.long_mode();

@@ -310,12 +310,12 @@ const u8* Translator::hot(u64 linear) {
   const auto code = fetch(linear);
   Translation* const old = code ? cache_.find(code->physical.value, mode()) : nullptr;
   if (!old || !old->counts) return next_code();
-  if (Seen& seen = seen_[old]; seen.looks < kLooks && !stepping_) {
-    ++seen.looks;
+  if (Looks& looks = looks_[old]; looks.count < kLooks && !stepping_) {
+    ++looks.count;
     frame_.heat[old->heat] = patience_.entered / 16;  // it comes again
-    return look_ahead(code->physical.value, seen.offsets) ? next_code() : nullptr;
+    return look_ahead(code->physical.value, looks.seen) ? next_code() : nullptr;
   }
-  const std::vector<u16> seen = std::move(seen_.extract(old).mapped().offsets);
+  const std::vector<i32> seen = std::move(looks_.extract(old).mapped().seen);
   Translation& made = translate(*code, mode(), kLong, false, seen);
   leap_to_longer(*old, made);
   remember_jump(linear, context(linear), made);

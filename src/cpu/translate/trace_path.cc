@@ -8,6 +8,12 @@ namespace {
 
 constexpr std::size_t kLongestCall = 20;  // steps
 
+// Whether a block that begins there may reach as far as the branch.
+bool may_hold(i32 block, const Step& branch) {
+  constexpr i32 kLongestBlock = 512;  // bytes
+  return block >= 0 && block <= i32(branch.offset) && i32(branch.offset) - block < kLongestBlock;
+}
+
 }  // namespace
 
 bool TracePath::goes_on() {
@@ -44,7 +50,7 @@ bool TracePath::follow_jump(Step& step, i64 target) {
 
 bool TracePath::follow_call(Step& step, i64 target) {
   if (!in_page(target)) return false;
-  const bool may = reach_.unseen_calls || std::ranges::find(seen_, u16(target)) != seen_.end();
+  const bool may = reach_.unseen_calls || std::ranges::find(seen_, i32(target)) != seen_.end();
   if (!may || step.end() >= memory::kPageSize) return false;
   calls_.push_back({trace_.steps.size(), step.end()});
   follow(step, target);
@@ -82,12 +88,25 @@ bool TracePath::follow_branch(Step& step, i64 target) {
   return true;
 }
 
+i32 TracePath::guess() const {
+  i32 guess = kElsewhere, block = -1;
+  if (trace_.steps.empty()) return guess;
+  const Step& last = trace_.steps.back();
+  if (last.action != Action::kJumpIndirect || last.d.base != decode::kRipRegister) return guess;
+  for (std::size_t n = 0; n + 1 < seen_.size(); ++n) {
+    if (!may_hold(seen_[n], last) || seen_[n] < block) continue;
+    const bool another = seen_[n] == block && guess != seen_[n + 1];
+    block = seen_[n];
+    guess = another ? kElsewhere : seen_[n + 1];
+  }
+  return guess;
+}
+
 TracePath::Way TracePath::seen_way(const Step& branch) const {
-  constexpr int kLongestBlock = 512;  // bytes
   unsigned on = 0, taken = 0;
   for (std::size_t n = 0; n + 1 < seen_.size(); ++n) {
-    if (branch.offset < seen_[n] || branch.offset - seen_[n] >= kLongestBlock) continue;
-    on += seen_[n + 1] == branch.end();
+    if (!may_hold(seen_[n], branch)) continue;
+    on += seen_[n + 1] == i32(branch.end());
     taken += i64(seen_[n + 1]) == branch_target(branch);
   }
   if (on == 0 && taken == 0) return Way::kUnknown;

@@ -11,13 +11,15 @@ namespace pollux::cpu::translate {
 class TracePath {
  public:
   // As in read_trace(); start: the trace's offset in its page.
-  TracePath(u16 start, const Reach& reach, std::span<const u16> seen, Trace& trace)
+  TracePath(u16 start, const Reach& reach, Seen seen, Trace& trace)
       : start_(start), reach_(reach), seen_(seen), trace_(trace) {}
 
   // Whether the trace goes on behind its last step; trace.end becomes where.
   bool goes_on();
   // A call from which the trace does not return ends it: what is called has traces of its own.
   void take_back_calls();
+  // Trace::guess.
+  i32 guess() const;
 
  private:
   enum class Way { kUnknown, kOn, kTaken };
@@ -36,7 +38,7 @@ class TracePath {
 
   const u16 start_;
   const Reach& reach_;
-  const std::span<const u16> seen_;
+  const Seen seen_;
   Trace& trace_;
   std::vector<Call> calls_;  // that the trace is in
 };

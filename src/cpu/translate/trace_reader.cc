@@ -377,13 +377,14 @@ void begin_trace(Trace& trace, u16 offset) {
   trace.steps.clear();
   trace.turns = 0;
   trace.interpret = trace.crosses = false;
+  trace.guess = kElsewhere;
   trace.end = offset;
 }
 
 }  // namespace
 
 void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset, u32 mode, const Reach& reach,
-                std::span<const u16> seen, Trace& trace) {
+                Seen seen, Trace& trace) {
   begin_trace(trace, offset);
   TracePath path(offset, reach, seen, trace);
   const auto may_go_on = [&] {
@@ -395,6 +396,7 @@ void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset,
     if (!read_step(reader, bytes, mode, trace) || !path.goes_on()) break;
   }
   path.take_back_calls();
+  trace.guess = path.guess();
   if (reach.group) plan_accesses(trace.steps, word_of(mode));
   find_needed_flags(trace.steps);
 }

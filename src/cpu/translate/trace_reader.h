@@ -10,6 +10,7 @@
 // reaches into the next page, or when it has gone as far as it may.
 #pragma once
 
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -75,7 +76,9 @@ struct Step {
 
 inline constexpr u32 kViewShiftInMode = 8;
 
-inline constexpr u16 kElsewhere = 0xffff;
+// What somebody saw: distances from the start of the page, of what was executed one after the other.
+using Seen = std::span<const i32>;
+inline constexpr i32 kElsewhere = std::numeric_limits<i32>::min();  // farther away, or nobody knows
 
 // How far a trace may go.
 struct Reach {
@@ -94,14 +97,16 @@ struct Trace {
   unsigned turns = 0;      // of the loop at its beginning, that it went on with
   bool interpret = false;  // what follows is for the interpreter
   bool crosses = false;    // what follows reaches into the next page
+  // Where a jump through a cell beside the code, which is the last step, led when it was seen; from the page's start.
+  // Such jumps lead from a library to others, and each always to the same place.
+  i32 guess = kElsewhere;
 };
 
 // mode: cpu/interpret/mode.h with its flat bits, and the view from kViewShiftInMode on. page: the whole page's bytes.
-// reach: at most kMaxSteps. seen: offsets where the interpreter's blocks begin (a branch ends one), in the order in which
-// they were executed when somebody looked; kElsewhere: in another page. trace: becomes what was read; its room is used
-// again.
+// reach: at most kMaxSteps. seen: where the interpreter's blocks begin (a branch ends one). trace: becomes what was
+// read; its room is used again.
 void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset, u32 mode, const Reach& reach,
-                std::span<const u16> seen, Trace& trace);
+                Seen seen, Trace& trace);
 
 // One instruction that crosses a page, with its bytes. trace.steps is empty when it is for the interpreter.
 void read_crossing(interpret::InstructionReader& reader, ByteSpan bytes, u16 offset, u32 mode, Trace& trace);

@@ -263,7 +263,7 @@ std::optional<mmu::Translation> Translator::fetch(u64 rip) {
   return t;
 }
 
-bool Translator::look_ahead(u64 physical, std::vector<u16>& seen) {
+bool Translator::look_ahead(u64 physical, std::vector<i32>& seen) {
   const auto& rip = interpreter_.s().rip;
   const u64 page = rip & ~memory::kPageMask;
   const u64 end = std::min(position().value + kLong.steps, until_), last = std::min(end + kLong.steps, until_);
@@ -276,7 +276,8 @@ bool Translator::look_ahead(u64 physical, std::vector<u16>& seen) {
   seen.push_back(kElsewhere);
   for (;;) {
     const bool in_page = (rip & ~memory::kPageMask) == page;
-    seen.push_back(in_page ? u16(rip & memory::kPageMask) : kElsewhere);
+    const i64 distance = i64(rip - page);
+    seen.push_back(distance == i32(distance) ? i32(distance) : kElsewhere);
     if (!in_page || is_over() || interpreter_.wants_turn()) return true;
     ++counters_.interpreted_steps;
     reason_ = interpreter_.advance(next_look(), interpret::Advance::kOneBlock);
@@ -288,14 +289,13 @@ bool Translator::look_ahead(u64 physical, std::vector<u16>& seen) {
 void Translator::make_room() {
   if (cache_.has_room(Writer::kRoom)) return;
   frame_.jumps.fill({});
-  seen_.clear();
+  looks_.clear();
   cache_.make_room();
   ++drops_;
   ++counters_.evictions;
 }
 
-Translation& Translator::translate(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts,
-                                   std::span<const u16> seen) {
+Translation& Translator::translate(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts, Seen seen) {
   make_room();
   const u64 offset = code.physical.value & memory::kPageMask;
   const ByteSpan page{code.host - offset, memory::kPageSize};
@@ -342,7 +342,7 @@ void Translator::visit(Visitor& v) {
   if (v.restoring()) {
     rest_ = {};
     cache_.flush();
-    seen_.clear();
+    looks_.clear();
     frame_.jumps.fill({});
     epochs_ = {};
     places_.clear();

@@ -120,11 +120,10 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   // Code is interpreted until it was wanted often enough.
   bool is_cold(u64 physical);
   // counts: how often it is entered, and becomes hot one day.
-  Translation& translate(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts,
-                         std::span<const u16> seen = {});
+  Translation& translate(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts, Seen seen = {});
   // Interprets from here, at physical, to where the code leaves the page, or a trace could go no further and another one
   // begins soon, and notes the way. False: the run ends.
-  bool look_ahead(u64 physical, std::vector<u16>& seen);
+  bool look_ahead(u64 physical, std::vector<i32>& seen);
   Translation& write(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts);
   void make_room();
 
@@ -179,11 +178,11 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   TranslationCache cache_;
   Trace trace_;  // that is being translated
   // Of hot translations: where their code went (read_trace).
-  struct Seen {
-    unsigned looks = 0;
-    std::vector<u16> offsets;
+  struct Looks {
+    unsigned count = 0;
+    std::vector<i32> seen;
   };
-  std::unordered_map<const Translation*, Seen> seen_;
+  std::unordered_map<const Translation*, Looks> looks_;
   Thunks thunks_;
   Writer writer_;
   const Patience patience_;

@@ -200,6 +200,8 @@ class Writer {
   void load_operand_target();
   void find_jump_or_exit();  // what cannot be found is for the interpreter
   void take_jump();
+  // Before the jump to the address in kAddressReg is searched for: a link to where it led when it was seen.
+  void write_guess();
 
   // What seldom happens: out of line, with few bytes.
   template <class Write>

@@ -50,6 +50,18 @@ void Writer::go_far(i64 target, Boundary from, unsigned rest) {
   a_ = here;
 }
 
+void Writer::write_guess() {
+  const i32 target = trace_->guess;
+  if (target == kElsewhere || code32_ || in_page(target)) return;
+  a_->load(kScratch, frame(offsetof(Frame, page)));
+  a_->lea(kScratch, {kScratch, target});
+  a_->op({.code = 0x3b, .wide = true}, kAddressReg, kScratch);  // cmp
+  clobbered();
+  u8* const other = a_->jump_if(kNz);
+  go_far(target, before_step(), 0);
+  a_->link_here(other);
+}
+
 void Writer::load_target(i64 offset) {
   a_->load(kAddressReg, frame(offsetof(Frame, page)));
   lea_word(kAddressReg, {kAddressReg, i32(offset)});
