@@ -27,9 +27,8 @@ inline constexpr unsigned kJumpBits = 16, kJumpEntries = 1 << kJumpBits;  // u16
 inline constexpr unsigned jump_index(u64 linear) { return unsigned(linear ^ linear >> kJumpBits) & (kJumpEntries - 1); }
 // The entry of an address's separate translation: as of the address with these bits the other way round, which is none.
 inline constexpr std::array<u8, 2> kSeparateBits = {15, 62};
-inline constexpr u64 separate_jump(u64 linear) {
-  return linear ^ u64 { 1 } << kSeparateBits[0] ^ u64 { 1 } << kSeparateBits[1];
-}
+inline constexpr u64 kSeparateMask = u64{1} << kSeparateBits[0] | u64{1} << kSeparateBits[1];
+inline constexpr u64 separate_jump(u64 linear) { return linear ^ kSeparateMask; }
 
 // Where SYSCALL and SYSRET lead: what the frame then holds.
 struct Transfer {

@@ -15,9 +15,9 @@ class Separate {
   // Behind the call is a record.
   void write_recorded(const u8* out) {
     a_.load(kAddressReg, Address{kRspReg, 0});
-    a_.op(kLoadWord, kScratch, Address{kAddressReg, offsetof(Exit, flags_from)});
+    a_.op(kMovzxWord, kScratch, Address{kAddressReg, offsetof(Exit, flags_from)});
     check_flags(Exit::kNone, Exit::kPending);
-    a_.op(kLoadWord, kAddressReg, Address{kAddressReg, offsetof(Exit, offset)});
+    a_.op(kMovzxWord, kAddressReg, Address{kAddressReg, offsetof(Exit, offset)});
     find();
     a_.load(kAddressReg, Address{kRspReg, 0});
     a_.op({.code = 0xb6, .map = 1}, kAddressReg, Address{kAddressReg, offsetof(Exit, give_back)});  // movzx
@@ -48,7 +48,7 @@ class Separate {
   }
 
  private:
-  static constexpr Opcode kLoadWord{.code = 0xb7, .map = 1};  // movzx
+  static constexpr Opcode kMovzxWord{.code = 0xb7, .map = 1};  // movzx
   static constexpr u8 kOffsetShift = 5, kFlagsShift = 18;     // in a CallerWord
   static_assert(CallerWord::kMostBack == (1 << kOffsetShift) - 1);
   static_assert(CallerWord::kFlagsMask == (1 << (kFlagsShift - kOffsetShift)) - 1);

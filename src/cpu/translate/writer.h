@@ -200,8 +200,6 @@ class Writer {
   void load_operand_target();
   void find_jump_or_exit();  // what cannot be found is for the interpreter
   void take_jump();
-  // Before the jump to the address in kAddressReg is searched for: a link to where it led when it was seen.
-  void write_guess();
 
   // What seldom happens: out of line, with few bytes.
   template <class Write>
@@ -239,7 +237,10 @@ class Writer {
   void take_far(Far& far, i64 target, unsigned rest);
   void miss_far(const Far& far, i64 target, Boundary from);
   void go_far(i64 target, Boundary from, unsigned rest);
-  void load_target(i64 offset);  // kAddressReg = page + offset
+  // Before the jump to the address in kAddressReg is searched for: a link to where it led when it was seen.
+  void write_guess();
+  void load_target(i64 offset, Reg to = kAddressReg);  // to = page + offset
+  u8* jump_unless_at(i64 offset);                      // that is where kAddressReg leads; kScratch is lost
 
   const Layout& layout_;
   const Thunks& thunks_;

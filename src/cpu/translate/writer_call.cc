@@ -50,11 +50,7 @@ void Writer::write_return() {
   load_word(kAddressReg, top);
   if (!step().taken) return leave_by_return();
   // From a call in the trace, if the guest has not changed where to.
-  a_->load(kScratch, frame(offsetof(Frame, page)));
-  lea_word(kScratch, {kScratch, i32(next_offset())});
-  a_->op({.code = 0x3b, .wide = !code32_}, kAddressReg, kScratch);
-  u8* const elsewhere = a_->jump_if(kNz);
-  clobbered();
+  u8* const elsewhere = jump_unless_at(next_offset());
   aside([&] {
     a_->link_here(elsewhere);
     given_back_ = count() - index_ - 1;

@@ -53,18 +53,21 @@ void Writer::go_far(i64 target, Boundary from, unsigned rest) {
 void Writer::write_guess() {
   const i32 target = trace_->guess;
   if (target == kElsewhere || code32_ || in_page(target)) return;
-  a_->load(kScratch, frame(offsetof(Frame, page)));
-  a_->lea(kScratch, {kScratch, target});
-  a_->op({.code = 0x3b, .wide = true}, kAddressReg, kScratch);  // cmp
-  clobbered();
-  u8* const other = a_->jump_if(kNz);
+  u8* const other = jump_unless_at(target);
   go_far(target, before_step(), 0);
   a_->link_here(other);
 }
 
-void Writer::load_target(i64 offset) {
-  a_->load(kAddressReg, frame(offsetof(Frame, page)));
-  lea_word(kAddressReg, {kAddressReg, i32(offset)});
+void Writer::load_target(i64 offset, Reg to) {
+  a_->load(to, frame(offsetof(Frame, page)));
+  lea_word(to, {to, i32(offset)});
+}
+
+u8* Writer::jump_unless_at(i64 offset) {
+  load_target(offset, kScratch);
+  a_->op({.code = 0x3b, .wide = !code32_}, kAddressReg, kScratch);  // cmp
+  clobbered();
+  return a_->jump_if(kNz);
 }
 
 }  // namespace pollux::cpu::translate

@@ -57,8 +57,7 @@ void Writer::write_leave() {
 
 void Writer::push_return() {
   const Address to = stack_address(kGuestRsp, -word(), true);
-  a_->load(kScratch, frame(offsetof(Frame, page)));
-  a_->lea(kScratch, {kScratch, step().end()});
+  load_target(step().end(), kScratch);
   store_word(to, kScratch);
   lea_word(kGuestRsp, {kGuestRsp, -word()});
 }
