@@ -26,6 +26,8 @@ class Check {
   std::string run(const Program& program, bool sliced);
   // For a program that run() complains about: the shortest run that shows it, and the way of the interpreter to there.
   std::string shortest(const Program& program);
+  // Of the end of the last run, when all agreed.
+  u64 end_digest() const { return end_digest_; }
   const cpu::translate::Counters& counters() const { return translator_.translator()->counts(); }
 
  private:

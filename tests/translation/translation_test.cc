@@ -2,9 +2,11 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
+#include <optional>
+#include <span>
 #include <string>
 
+#include "base/checksum.h"
 #include "check.h"
 #include "generator.h"
 #include "minimise.h"
@@ -20,6 +22,7 @@ struct Options {
   u64 failures = 5;   // after which it ends
   bool one = false;
   bool show = false;
+  std::optional<u64> digest;  // of all ends, that other hosts have found
 };
 
 // Every fourth program is also cut into slices: those runs take most of the time.
@@ -42,12 +45,14 @@ void report(const Options& options, u64 number, const std::string& text) {
 
 int run(const Options& options) {
   Check check;
-  u64 failed = 0, done = 0;
+  u64 failed = 0, done = 0, digest = 0;
   const auto begin = std::chrono::steady_clock::now();
   for (u64 number = options.from; number < options.from + options.cases && failed < options.failures; ++number, ++done) {
     const Program program = make_program(options.seed, number, options.bits);
     if (options.show) std::printf("case %lu\n%s", number, listing(program).c_str());
     const std::string text = check.run(program, sliced(options, number));
+    const u64 end = check.end_digest();
+    digest = checksum(std::as_bytes(std::span(&end, 1)), digest);
     if (text.empty()) continue;
     ++failed;
     report(options, number, text);
@@ -59,11 +64,20 @@ int run(const Options& options) {
               "%.1f translations; %lu evictions\n",
               done, failed, double(done) / seconds, double(c.translated_instructions) / double(done),
               double(c.entered) / double(done), double(c.translations) / double(done), c.evictions);
+  std::printf("digest of all ends: %016lx\n", digest);
   if (done >= 1000 && c.translated_instructions < 10 * done) {
     std::printf("too little of it: this tests the interpreter\n");
     return 1;
   }
-  return failed ? 1 : 0;
+  if (failed) return 1;
+  if (options.digest && *options.digest != digest) {
+    std::printf(
+        "both engines agree, but on other hosts the programs ended with digest %016lx: find the first that differs by "
+        "running fewer cases on both\n",
+        *options.digest);
+    return 1;
+  }
+  return 0;
 }
 
 bool parse(int count, char** words, Options& options) {
@@ -80,6 +94,8 @@ bool parse(int count, char** words, Options& options) {
     else if (word == "--from") options.from = value;
     else if (word == "--bits" && (value == 32 || value == 64)) options.bits = unsigned(value);
     else if (word == "--failures") options.failures = value;
+    else if (word == "--digest")
+      options.digest = value;
     else if (word == "--case") options.from = value, options.cases = 1, options.one = true;
     else return false;
   }
@@ -93,7 +109,9 @@ int main(int count, char** words) {
   using namespace pollux::test::translation;
   Options options;
   if (!parse(count, words, options)) {
-    std::fprintf(stderr, "usage: translation_test [--bits 64|32] [--cases N] [--seed S] [--from N] [--case N] [--failures N] [--show]\n");
+    std::fprintf(stderr,
+                 "usage: translation_test [--bits 64|32] [--cases N] [--seed S] [--from N] [--case N] [--failures N] "
+                 "[--digest N] [--show]\n");
     return 2;
   }
   std::printf("seed %lu\n", options.seed);

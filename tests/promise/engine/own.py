@@ -12,7 +12,7 @@ import time
 
 from . import prepare, rows
 from .console import Failed, Silent
-from .runner import Runner
+from .runner import Runner, turn_by_turn
 from .table import geometric_mean
 from .targets import MEMORY_MIB, Pollux
 
@@ -68,11 +68,6 @@ def memory(runner):
         return {"memory beyond the guest's, MiB, after these rows": beyond_guest_mib(process.pid)}
     except OSError as refused:
         return {"memory beyond the guest's, MiB, after these rows": f"unknown ({refused.strerror})"}
-
-
-def turn_by_turn(times, others):
-    """The median of the ratios of neighbours in time, which a drift of the host's speed disturbs least."""
-    return statistics.median(time / other for time, other in zip(times, others))
 
 
 def recording(setup, options, runs, seconds):
