@@ -23,8 +23,12 @@ struct JumpEntry {
   const u8* code = nullptr;
   Translation* translation = nullptr;
 };
-inline constexpr unsigned kJumpBits = 16, kJumpEntries = 1 << kJumpBits;  // u16 counts them
-inline constexpr unsigned jump_index(u64 linear) { return unsigned(linear ^ linear >> kJumpBits) & (kJumpEntries - 1); }
+inline constexpr unsigned kJumpEntries = 1 << 16;  // u16 counts them
+// As code computes it: the entry's place is a part of linear ^ linear << kJumpShift, so that nothing needs to be scaled.
+inline constexpr u8 kJumpShift = 5;
+inline constexpr unsigned jump_index(u64 linear) {
+  return unsigned((linear ^ linear << kJumpShift) >> kJumpShift) & (kJumpEntries - 1);
+}
 // The entry of an address's separate translation: as of the address with these bits the other way round, which is none.
 inline constexpr std::array<u8, 2> kSeparateBits = {15, 62};
 inline constexpr u64 kSeparateMask = u64{1} << kSeparateBits[0] | u64{1} << kSeparateBits[1];

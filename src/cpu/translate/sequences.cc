@@ -1,14 +1,16 @@
 #include "cpu/translate/sequences.h"
 
+#include <cstdlib>
+
 #include "base/check.h"
 #include "x86/flags.h"
 
 namespace pollux::cpu::translate {
 
-void Sequences::shifted_address(u8 count) {
-  if (layout_.has_bmi2) return a_.rotate_right32(kScratch, kAddressReg, count);
+void Sequences::shifted_address(i8 right) {
+  if (layout_.has_bmi2) return a_.rotate_right32(kScratch, kAddressReg, u8(right) & 31);
   a_.mov32(kScratch, kAddressReg);
-  a_.shift(5, kScratch, count, false);
+  a_.shift(right > 0 ? 5 : 4, kScratch, u8(std::abs(right)), false);
 }
 
 // mmu/tlb.h says what an entry is. The index is bits 12-25 of the address, scaled to the 16 bytes of an entry.
@@ -37,11 +39,10 @@ u8* Sequences::look_up(i32 table, unsigned size, bool aligned, bool apart) {
 }
 
 std::array<u8*, 2> Sequences::find_jump() {
-  static_assert(sizeof(JumpEntry) == 32);
-  shifted_address(kJumpBits);
+  static_assert(sizeof(JumpEntry) == 1 << kJumpShift);
+  shifted_address(-kJumpShift);
   a_.op({.code = 0x33}, kScratch, kAddressReg);
-  a_.arithmetic(4, kScratch, kJumpEntries - 1, false);
-  a_.shift(4, kScratch, 5, false);
+  a_.arithmetic(4, kScratch, (kJumpEntries - 1) << kJumpShift, false);
   a_.op({.code = 0x3b, .wide = true}, kAddressReg, found_jump(offsetof(JumpEntry, linear)));
   u8* const other_address = a_.jump_if(kNz);
   a_.load(kAddressReg, frame(offsetof(Frame, context)));

@@ -37,8 +37,8 @@ class Sequences {
   void join_flags(Reg other);
 
  private:
-  // kScratch: the low half of kAddressReg, shifted right; what is shifted out may come back above.
-  void shifted_address(u8 count);
+  // kScratch: the low half of kAddressReg, shifted; what is shifted out may come back at the other end.
+  void shifted_address(i8 right);
   Address frame(u64 offset) const { return {kFrameReg, i32(offset) + below_}; }
   // A member of the jump entry that kScratch points to.
   Address found_jump(u64 member) const { return {kFrameReg, i32(offsetof(Frame, jumps) + member) + below_, kScratch}; }
