@@ -56,6 +56,38 @@ TEST_P(Links, ACellThatIsJumpedThroughChangesInTheMiddle) {
   expect_both(m);
 }
 
+// call rdi instead of a call to an address, and mov edi, 0x7000 in the middle.
+TEST_P(Links, ARegisterThatIsCalledThroughChangesInTheMiddle) {
+  Machine m(GetParam());
+  m.long_mode();
+  m.state().gpr[x86::kRcx] = 100;
+  m.state().gpr[x86::kRdi] = 0x5000;
+  m.bytes(0x5000, kIncRax);
+  m.bytes(0x7000, kIncRbx);
+  m.code({0xff, 0xd7, 0x83, 0xf9, 50, 0x75, 5, 0xbf, 0, 0x70, 0, 0, 0xff, 0xc9, 0x75, 0xf0, kHlt});
+  expect_both(m);
+}
+
+// A function that has returned to one place for a while is called from another; in their page, and far away.
+TEST_P(Links, AFunctionReturnsToWhoeverHasCalledIt) {
+  for (const u32 function : {0x1800u, 0x5000u}) {
+    Machine m(GetParam());
+    m.long_mode();
+    m.state().gpr[x86::kRcx] = 100;
+    std::vector<u8> code;
+    for (unsigned n = 0; n < 30; ++n) code.insert(code.end(), {0x48, 0xff, 0xc0});  // inc rax
+    code.push_back(0xc3);
+    m.bytes(function, code);
+    const u8 near = u8((function - 0x1005) >> 8), next = u8((function - 0x1013) >> 8);
+    // first: call function; dec ecx; jnz first; mov ecx, 50; second: call function; inc rbx; dec ecx; jnz second; hlt
+    m.code({0xe8, u8(function - 0x1005), near, 0, 0, 0xff, 0xc9, 0x75, 0xf7, 0xb9, 50,   0,    0,   0,
+            0xe8, u8(function - 0x1013), next, 0, 0, 0x48, 0xff, 0xc3, 0xff, 0xc9, 0x75, 0xf4, kHlt});
+    ASSERT_EQ(m.run(100'000), StopReason::kHalted);
+    EXPECT_EQ(m.state().gpr[x86::kRax], 150u * 30);
+    EXPECT_EQ(m.state().gpr[x86::kRbx], 50u);
+  }
+}
+
 // At 1 GiB: the page at 0x20000, which adds to rax. The one at 0x21000 adds to rbx.
 void load_pages(Machine& m) {
   m.long_mode();

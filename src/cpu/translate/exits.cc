@@ -305,7 +305,6 @@ const u8* Translator::link(const Exit& exit, const u8* record) {
 
 // The trace that begins at linear.
 const u8* Translator::hot(u64 linear) {
-  constexpr unsigned kLooks = 3;
   make_room();  // which may drop it
   const auto code = fetch(linear);
   Translation* const old = code ? cache_.find(code->physical.value, mode()) : nullptr;

@@ -14,6 +14,17 @@ bool may_hold(i32 block, const Step& branch) {
   return block >= 0 && block <= i32(branch.offset) && i32(branch.offset) - block < kLongestBlock;
 }
 
+// How often it must have been seen where it leads, always to the same place, for that to be a guess; 0: it is none.
+unsigned sightings_wanted(const Step& jump) {
+  const bool through_cell = jump.d.base == decode::kRipRegister;
+  switch (jump.action) {
+    case Action::kJumpIndirect: return through_cell ? 1 : 0;
+    case Action::kCallIndirect: return through_cell ? 1 : kLooks;
+    case Action::kReturn: return jump.taken ? 0 : kLooks;
+    default: return 0;
+  }
+}
+
 }  // namespace
 
 bool TracePath::goes_on() {
@@ -89,17 +100,19 @@ bool TracePath::follow_branch(Step& step, i64 target) {
 }
 
 i32 TracePath::guess() const {
-  i32 guess = kElsewhere, block = -1;
-  if (trace_.steps.empty()) return guess;
+  if (trace_.steps.empty()) return kElsewhere;
   const Step& last = trace_.steps.back();
-  if (last.action != Action::kJumpIndirect || last.d.base != decode::kRipRegister) return guess;
+  const unsigned wanted = sightings_wanted(last);
+  if (wanted == 0) return kElsewhere;
+  i32 guess = kElsewhere, block = -1;
+  unsigned sightings = 0;
   for (std::size_t n = 0; n + 1 < seen_.size(); ++n) {
     if (!may_hold(seen_[n], last) || seen_[n] < block) continue;
-    const bool another = seen_[n] == block && guess != seen_[n + 1];
-    block = seen_[n];
-    guess = another ? kElsewhere : seen_[n + 1];
+    if (seen_[n] > block) block = seen_[n], guess = seen_[n + 1], sightings = 0;
+    if (seen_[n + 1] != guess) guess = kElsewhere;
+    ++sightings;
   }
-  return guess;
+  return sightings >= wanted ? guess : kElsewhere;
 }
 
 TracePath::Way TracePath::seen_way(const Step& branch) const {

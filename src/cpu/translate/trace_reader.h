@@ -78,6 +78,7 @@ inline constexpr u32 kViewShiftInMode = 8;
 
 // What somebody saw: distances from the start of the page, of what was executed one after the other.
 using Seen = std::span<const i32>;
+inline constexpr unsigned kLooks = 3;  // that somebody has, before a trace is made that follows what was seen
 inline constexpr i32 kElsewhere = std::numeric_limits<i32>::min();  // farther away, or nobody knows
 
 // How far a trace may go.
@@ -97,8 +98,9 @@ struct Trace {
   unsigned turns = 0;      // of the loop at its beginning, that it went on with
   bool interpret = false;  // what follows is for the interpreter
   bool crosses = false;    // what follows reaches into the next page
-  // Where a jump through a cell beside the code, which is the last step, led when it was seen; from the page's start.
-  // Such jumps lead from a library to others, and each always to the same place.
+  // Where an indirect jump or call or a return, which is the last step, is likely to lead; from the page's start. A
+  // jump through a cell beside the code leads from a library to another, and always to the same place; of a call or a
+  // return that is believed when every look has seen it.
   i32 guess = kElsewhere;
 };
 

@@ -237,8 +237,10 @@ class Writer {
   void take_far(Far& far, i64 target, unsigned rest);
   void miss_far(const Far& far, i64 target, Boundary from);
   void go_far(i64 target, Boundary from, unsigned rest);
-  // Before the jump to the address in kAddressReg is searched for: a link to where it led when it was seen.
-  void write_guess();
+  // Before the jump to the address in kAddressReg is searched for: a link to where the trace's guess is. effect: what
+  // else the step does; found: what is left to do with a jump that was found by the link instead.
+  template <class Effect, class Found>
+  void write_guess(Effect effect, Found found);
   void load_target(i64 offset, Reg to = kAddressReg);  // to = page + offset
   u8* jump_unless_at(i64 offset);                      // that is where kAddressReg leads; kScratch is lost
 
@@ -290,5 +292,25 @@ class Writer {
   std::vector<EarlyExit> early_exits_;
   std::vector<Edge> edges_;
 };
+
+template <class Effect, class Found>
+void Writer::write_guess(Effect effect, Found found) {
+  const i32 target = trace_->guess;
+  if (target == kElsewhere || code32_) return;
+  u8* const other = jump_unless_at(target);
+  if (in_page(target)) {
+    effect();
+    go_to(target, index_);
+  } else {
+    Far far = begin_far();
+    effect();
+    take_far(far, target, 0);
+    aside([&] {
+      miss_far(far, target, before_step());
+      found();
+    });
+  }
+  a_->link_here(other);
+}
 
 }  // namespace pollux::cpu::translate

@@ -40,6 +40,7 @@ void Writer::call_found() {
 
 void Writer::write_call_indirect() {
   load_operand_target();
+  write_guess([&] { push_return(); }, [&] { call_found(); });
   find_jump_or_exit();
   call_found();
 }
@@ -48,7 +49,10 @@ void Writer::write_return() {
   const Address top = stack_address(kGuestRsp, 0, false);
   save_flags();
   load_word(kAddressReg, top);
-  if (!step().taken) return leave_by_return();
+  if (!step().taken) {
+    write_guess([&] { pop_return(); }, [&] { pop_return(), take_jump(); });
+    return leave_by_return();
+  }
   // From a call in the trace, if the guest has not changed where to.
   u8* const elsewhere = jump_unless_at(next_offset());
   aside([&] {

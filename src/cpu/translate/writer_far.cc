@@ -50,14 +50,6 @@ void Writer::go_far(i64 target, Boundary from, unsigned rest) {
   a_ = here;
 }
 
-void Writer::write_guess() {
-  const i32 target = trace_->guess;
-  if (target == kElsewhere || code32_ || in_page(target)) return;
-  u8* const other = jump_unless_at(target);
-  go_far(target, before_step(), 0);
-  a_->link_here(other);
-}
-
 void Writer::load_target(i64 offset, Reg to) {
   a_->load(to, frame(offsetof(Frame, page)));
   lea_word(to, {to, i32(offset)});
