@@ -11,7 +11,7 @@ using cpu::StopReason;
 class PageTables : public testing::TestWithParam<const char*> {};
 
 constexpr u8 kHlt = 0xf4;
-constexpr u64 kTurns = 100;
+constexpr u64 kTurns = 400;
 
 // rbx: the first page at 1 GiB. Bit 12 of an entry for 0x20000 chooses one of two pages, which hold 1 or 1,000
 // everywhere; the one at 0x22000 holds 1, too.
@@ -88,6 +88,36 @@ TEST_P(PageTables, CodeGoesOnInThePageThatItsEntryNamesNow) {
   ASSERT_EQ(m.run(1000), StopReason::kHalted);
   EXPECT_EQ(m.state().gpr[x86::kRax], 1u);
   EXPECT_EQ(m.state().gpr[x86::kRcx], 1u);
+}
+
+// The cell that CALL takes its target from is the entry of the stack's 2 MiB, which are outside RAM: pushing sets its
+// accessed and dirty bits, behind the reading. mov esp, 0x200ff8; call [0x12008]
+TEST_P(PageTables, ATargetIsReadBeforeThePushSetsBitsInIt) {
+  Machine m(GetParam());
+  m.long_mode();
+  m.put<u64>(0x12008, 0x2000087);
+  m.put<u64>(0x12080, 0x2000e7);  // where the target is
+  for (const u64 target : {0x200087, 0x2000a7, 0x2000e7}) m.bytes(target, {kHlt});
+  m.code({0xbc, 0xf8, 0x0f, 0x20, 0, 0xff, 0x14, 0x25, 0x08, 0x20, 1, 0});
+  ASSERT_EQ(m.run(1000), StopReason::kHalted);
+  EXPECT_EQ(m.state().rip, 0x2000088u);
+  EXPECT_EQ(m.get<u64>(0x12008), 0x20000e7u);
+}
+
+// REP MOVS copies a page table to a page that its first entry maps: the first iteration reads the entry, and then sets
+// its dirty bit. mov al, [0x12000]; mov esi, 0x12000; mov edi, 0x30000; mov ecx, 512; rep movsq; hlt
+TEST_P(PageTables, AnEntryIsCopiedBeforeTheCopySetsItsDirtyBit) {
+  for (const bool cut : {false, true}) {
+    Machine m(GetParam());
+    m.long_mode();
+    m.put<u64>(0x12000, m.get<u64>(0x12000) & ~u64{0x60});
+    m.code({0x8a, 0x04, 0x25, 0, 0x20, 1, 0, 0xbe, 0, 0x20, 1,    0,    0xbf,
+            0,    0,    3,    0, 0xb9, 0, 2, 0,    0, 0xf3, 0x48, 0xa5, kHlt});
+    if (cut) m.run(5);  // behind the first iteration
+    ASSERT_EQ(m.run(1000), StopReason::kHalted);
+    EXPECT_EQ(m.get<u64>(0x30000) & 0x60, 0x20u) << cut;
+    EXPECT_EQ(m.get<u64>(0x12000) & 0x60, 0x60u);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, PageTables, testing::Values("interpret", "translate", "check"),

@@ -213,10 +213,9 @@ std::byte* Mmu::claim_stretch(u64 linear, u64 length, View view) {
   if (std::byte* host = probe(linear, Access::kWrite, view)) return host;
   if (length <= kBytesOfEntries || !x86::is_canonical(linear)) return nullptr;
   Translation t;
-  x86::Fault fault;
-  if (!translate(linear, Access::kWrite, view, t, fault) || !t.host || code_watched(t.physical)) return nullptr;
+  if (!translate_unchanged(linear, Access::kWrite, view, t) || !t.host || code_watched(t.physical)) return nullptr;
   note_write(t.physical, length);
-  if (!translate(linear, Access::kWrite, view, t, fault)) return nullptr;
+  if (!translate_unchanged(linear, Access::kWrite, view, t)) return nullptr;
   return probe(linear, Access::kWrite, view);
 }
 

@@ -65,10 +65,10 @@ class Mmu final : public memory::WriteObserver {
   // Translates one byte address; on success the page may be entered into the TLB. False: fault is filled (#PF).
   // The address must be canonical.
   bool translate(u64 linear, Access access, View view, Translation& out, x86::Fault& fault);
-  // For an engine that would then decode the running instruction again: the same, but false, with nothing changed, also
-  // where A or D bits would be set in a page with watched code.
-  bool translate_beside_code(u64 linear, Access access, View view, Translation& out);
-  // Whether translate() would succeed and set no A or D bit.
+  // For who may yet begin the instruction again, which could read or execute those bits: the same, but false, with
+  // nothing changed, also where A or D bits would be set.
+  bool translate_unchanged(u64 linear, Access access, View view, Translation& out);
+  // Whether that would succeed.
   bool finds_unchanged(u64 linear, Access access, View view) const;
 
   // The TLB's answer, if it has one: the host address of linear. Reads and writes only.
@@ -143,7 +143,7 @@ class Mmu final : public memory::WriteObserver {
   bool step(Walk& w, u64 table, unsigned level, unsigned index_bits, unsigned entry_size, bool may_be_large) const;
   bool permitted(Walk& w) const;
   static u64 wanted_entry(const Walk& w, unsigned step);
-  bool commit_writes_code(const Walk& w) const;
+  bool commit_sets_bits(const Walk& w) const;
   bool code_watched(memory::PhysAddr page) const;
   void commit(Walk& w);
   const LastTable& last_table(u64 linear) const {

@@ -121,9 +121,9 @@ u64 Mmu::wanted_entry(const Walk& w, unsigned step) {
   return w.steps[step].entry | kAccessed | (dirty ? u64{kDirty} : 0);
 }
 
-bool Mmu::commit_writes_code(const Walk& w) const {
+bool Mmu::commit_sets_bits(const Walk& w) const {
   for (unsigned i = 0; i < w.count; ++i) {
-    if (wanted_entry(w, i) != w.steps[i].entry && code_watched(w.steps[i].at)) return true;
+    if (wanted_entry(w, i) != w.steps[i].entry) return true;
   }
   return false;
 }
@@ -177,9 +177,9 @@ bool Mmu::translate(u64 linear, Access access, View view, Translation& out, x86:
   return true;
 }
 
-bool Mmu::translate_beside_code(u64 linear, Access access, View view, Translation& out) {
+bool Mmu::translate_unchanged(u64 linear, Access access, View view, Translation& out) {
   Walk w{.linear = linear, .access = access, .view = view};
-  if (!walk(w) || !permitted(w) || commit_writes_code(w)) return false;
+  if (!walk(w) || !permitted(w) || commit_sets_bits(w)) return false;
   finish(w, out);
   return true;
 }
@@ -187,11 +187,7 @@ bool Mmu::translate_beside_code(u64 linear, Access access, View view, Translatio
 bool Mmu::finds_unchanged(u64 linear, Access access, View view) const {
   if (access == Access::kFetch && probe_fetch(linear, view)) return true;  // invariant 3
   Walk w{.linear = linear, .access = access, .view = view};
-  if (!walk(w) || !permitted(w)) return false;
-  for (unsigned i = 0; i < w.count; ++i) {
-    if (wanted_entry(w, i) != w.steps[i].entry) return false;
-  }
-  return true;
+  return walk(w) && permitted(w) && !commit_sets_bits(w);
 }
 
 void Mmu::finish(Walk& w, Translation& out) {

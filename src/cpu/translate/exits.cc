@@ -202,7 +202,7 @@ Filled Translator::fill_table(u64 linear, u16 access, std::byte*& host) {
   mmu::Translation t;
   mmu::Mmu& mmu = interpreter_.mmu();
   const u64 revoked = mmu.revocations();
-  if (!mmu.translate_beside_code(linear, kind, view, t) || !t.host) return Filled::kInterpret;
+  if (!mmu.translate_unchanged(linear, kind, view, t) || !t.host) return Filled::kInterpret;
   // The running trace may hold an address that it may no longer write to.
   if (revoked != mmu.revocations()) return Filled::kInterpret;
   if (mmu.probe(linear, kind, view)) return Filled::kHit;
