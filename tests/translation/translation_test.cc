@@ -94,8 +94,7 @@ bool parse(int count, char** words, Options& options) {
     else if (word == "--from") options.from = value;
     else if (word == "--bits" && (value == 32 || value == 64)) options.bits = unsigned(value);
     else if (word == "--failures") options.failures = value;
-    else if (word == "--digest")
-      options.digest = value;
+    else if (word == "--digest") options.digest = value;
     else if (word == "--case") options.from = value, options.cases = 1, options.one = true;
     else return false;
   }

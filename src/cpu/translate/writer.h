@@ -237,8 +237,11 @@ class Writer {
   void take_far(Far& far, i64 target, unsigned rest);
   void miss_far(const Far& far, i64 target, Boundary from);
   void go_far(i64 target, Boundary from, unsigned rest);
-  // Before the jump to the address in kAddressReg is searched for: a link to where the trace's guess is. effect: what
-  // else the step does; found: what is left to do with a jump that was found by the link instead.
+  // Links the step, the last one, to where it leads. effect: what else it does; found: what is left to do with a jump that
+  // was searched for, where a link to another page misses.
+  template <class Effect, class Found>
+  void link_to(i64 target, Effect effect, Found found);
+  // Before the jump to the address in kAddressReg is searched for: likewise, if that is the trace's guess.
   template <class Effect, class Found>
   void write_guess(Effect effect, Found found);
   void load_target(i64 offset, Reg to = kAddressReg);  // to = page + offset
@@ -294,22 +297,25 @@ class Writer {
 };
 
 template <class Effect, class Found>
-void Writer::write_guess(Effect effect, Found found) {
-  const i32 target = trace_->guess;
-  if (target == kElsewhere || code32_) return;
-  u8* const other = jump_unless_at(target);
+void Writer::link_to(i64 target, Effect effect, Found found) {
   if (in_page(target)) {
     effect();
-    go_to(target, index_);
-  } else {
-    Far far = begin_far();
-    effect();
-    take_far(far, target, 0);
-    aside([&] {
-      miss_far(far, target, before_step());
-      found();
-    });
+    return go_to(target, index_);
   }
+  Far far = begin_far();
+  effect();
+  take_far(far, target, 0);
+  aside([&] {
+    miss_far(far, target, before_step());
+    found();
+  });
+}
+
+template <class Effect, class Found>
+void Writer::write_guess(Effect effect, Found found) {
+  if (trace_->guess == kElsewhere || code32_) return;
+  u8* const other = jump_unless_at(trace_->guess);
+  link_to(trace_->guess, effect, found);
   a_->link_here(other);
 }
 

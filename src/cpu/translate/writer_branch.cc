@@ -94,7 +94,7 @@ void Writer::load_operand_target() {
 
 void Writer::write_jump_indirect() {
   load_operand_target();
-  write_guess([] {}, [&] { a_->jump(thunks_.take_jump); });
+  write_guess([] {}, [&] { take_jump(); });
   find_jump_or_exit();
   take_jump();
 }

@@ -7,22 +7,10 @@ void Writer::write_call() {
   if (step().taken) return push_return();
   const i64 target = branch_target(step());
   save_flags();
-  if (in_page(target)) {
-    push_return();
-    go_to(target, index_);
-  } else if (links_far()) {
-    Far far = begin_far();
-    push_return();
-    take_far(far, target, 0);
-    aside([&] {
-      miss_far(far, target, before_step());
-      call_found();
-    });
-  } else {
-    load_target(target);
-    find_jump_or_exit();
-    call_found();
-  }
+  if (in_page(target) || links_far()) return link_to(target, [&] { push_return(); }, [&] { call_found(); });
+  load_target(target);
+  find_jump_or_exit();
+  call_found();
 }
 
 // The jump that was found is kept while the stack is looked up.
