@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdlib>
 #include <iterator>
@@ -36,8 +37,11 @@ void on_fault(int number) {
   ::raise(number);
 }
 
-// On whichever thread asked; the others may hold any lock, so nothing is destroyed.
+// On whichever thread asked first; the others may hold any lock, so nothing is destroyed. One that asks while the
+// process leaves waits for its end: the sentence is said once.
 [[noreturn]] void on_no_memory() {
+  static constinit std::atomic_flag leaving;
+  while (leaving.test_and_set()) ::pause();
   say("pollux: the host gives no more memory: free some, raise the process's limits (ulimit -v), or ask for a smaller "
       "guest with --memory\n");
   std::quick_exit(1);
