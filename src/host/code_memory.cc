@@ -65,7 +65,7 @@ Result<memory::CodeRegion> map_code_memory(u64 bytes) {
   return memory::CodeRegion{.write = write,
                             .execute = space->at(1),
                             .size = bytes,
-                            .has_bmi2 = bool(__builtin_cpu_supports("bmi2")),
+                            .has_bmi = __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2"),
                             .owner = space,
                             .about_to_fill = [=](u8* from, u64 length) { collapse(write, bytes, from, length); }};
 }

@@ -174,11 +174,9 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   // The same by linear address. segment decides between #SS and #GP for a non-canonical address.
   template <class T>
   T read_linear(u64 linear, u8 segment) {
-    const mmu::TlbEntry& e = read_tlb_[mmu::tlb_index(linear)];
-    const u64 offset = linear ^ e.tag;
-    if (mmu::tlb_hit(offset, sizeof(T))) [[likely]] {
+    if (const std::byte* host = read_tlb_->find(linear, sizeof(T))) [[likely]] {
       T value;
-      std::memcpy(&value, reinterpret_cast<const void*>(e.host + offset), sizeof value);
+      std::memcpy(&value, host, sizeof value);
       return value;
     }
     T value;
@@ -187,10 +185,8 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   }
   template <class T>
   void write_linear(u64 linear, const T& value, u8 segment) {
-    const mmu::TlbEntry& e = write_tlb_[mmu::tlb_index(linear)];
-    const u64 offset = linear ^ e.tag;
-    if (mmu::tlb_hit(offset, sizeof(T))) [[likely]] {
-      std::memcpy(reinterpret_cast<void*>(e.host + offset), &value, sizeof value);
+    if (std::byte* host = write_tlb_->find(linear, sizeof(T))) [[likely]] {
+      std::memcpy(host, &value, sizeof value);
       return;
     }
     const T copy = value;
@@ -198,10 +194,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   }
   template <class T, class F>
   void modify_linear(u64 linear, u8 segment, F&& f) {
-    const mmu::TlbEntry& e = write_tlb_[mmu::tlb_index(linear)];
-    const u64 offset = linear ^ e.tag;
-    if (mmu::tlb_hit(offset, sizeof(T))) [[likely]] {
-      void* host = reinterpret_cast<void*>(e.host + offset);
+    if (std::byte* host = write_tlb_->find(linear, sizeof(T))) [[likely]] {
       T value;
       std::memcpy(&value, host, sizeof value);
       value = f(value);
@@ -385,8 +378,8 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   Registers r_;
 
   // Hot.
-  const mmu::TlbEntry* read_tlb_ = nullptr;
-  const mmu::TlbEntry* write_tlb_ = nullptr;
+  const mmu::TlbTable* read_tlb_ = nullptr;
+  const mmu::TlbTable* write_tlb_ = nullptr;
   const Instruction* current_ = nullptr;
   const Instruction* first_ = nullptr;
   const Instruction* end_ = nullptr;

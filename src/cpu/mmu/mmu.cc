@@ -30,9 +30,9 @@ Mmu::Mmu(memory::GuestMemory& memory)
       page_kind_(memory.pages()),
       table_pages_(memory.pages()) {
   for (unsigned index = 0; index < kTlbEntries; ++index) {
-    tables_.empty[index].tag = no_page(index);
+    tables_.empty.tags[index] = no_page(index);
     for (unsigned view = 0; view < kViews; ++view) {
-      for (TlbTable& table : tables_.data[view]) table[index].tag = no_page(index);
+      for (TlbTable& table : tables_.data[view]) table.tags[index] = no_page(index);
     }
   }
   set_control(0, 0, 0, 0);
@@ -143,13 +143,13 @@ u64 Mmu::find_upper_space(const std::byte* root) {
 }
 
 void Mmu::clear_slot(unsigned view, bool write, unsigned index) {
-  tables_.data[view][write][index].tag = no_page(index);
+  tables_.data[view][write].tags[index] = no_page(index);
 }
 
 void Mmu::clear_data(bool upper) {
   for (const u32 slot : filled_[upper]) {
     const u32 table = slot / kTlbEntries, index = slot % kTlbEntries;
-    if (is_upper(tables_.data[table / 2][table % 2][index].tag) == upper) clear_slot(table / 2, table % 2, index);
+    if (is_upper(tables_.data[table / 2][table % 2].tags[index]) == upper) clear_slot(table / 2, table % 2, index);
   }
   filled_[upper].clear();
   last_tables_[upper].fill({});
@@ -160,11 +160,12 @@ void Mmu::fill_data(View view, bool write, u64 page, std::byte* host) {
   const bool upper = is_upper(page);
   if (filled_[upper].size() >= kMostFilled) clear_data(upper);
   const unsigned index = tlb_index(page);
-  TlbEntry& e = tables_.data[unsigned(view)][write][index];
-  if (e.tag == no_page(index) || is_upper(e.tag) != upper) {
+  TlbTable& table = tables_.data[unsigned(view)][write];
+  if (table.tags[index] == no_page(index) || is_upper(table.tags[index]) != upper) {
     filled_[upper].push_back((unsigned(view) * 2 + write) * kTlbEntries + index);
   }
-  e = {page, u64(host)};
+  table.tags[index] = page;
+  table.hosts[index] = u64(host);
 }
 
 void Mmu::fill(const Walk& w, Access access) {
@@ -301,7 +302,7 @@ void Mmu::drop_linear(u64 linear) {
   const unsigned index = tlb_index(linear);
   for (unsigned view = 0; view < kViews; ++view) {
     for (const bool write : {false, true}) {
-      if (((tables_.data[view][write][index].tag ^ linear) & ~memory::kPageMask) == 0) clear_slot(view, write, index);
+      if (((tables_.data[view][write].tags[index] ^ linear) & ~memory::kPageMask) == 0) clear_slot(view, write, index);
     }
     FetchEntry& fetch = tables_.fetch[view][fetch_index(linear)];
     if (((fetch.tag ^ linear) & ~memory::kPageMask) == 0) fetch = {};
@@ -329,8 +330,7 @@ void Mmu::forget_write_access(memory::PhysAddr page) {
   const unsigned last = writer == kManyWriters ? kTlbEntries - 1 : writer - 1;
   for (unsigned view = 0; view < kViews; ++view) {
     for (unsigned index = first; index <= last; ++index) {
-      const TlbEntry& e = tables_.data[view][1][index];
-      if (e.host == host) clear_slot(view, true, index);
+      if (tables_.data[view][1].hosts[index] == host) clear_slot(view, true, index);
     }
   }
   writer = 0;

@@ -73,9 +73,7 @@ class Mmu final : public memory::WriteObserver {
 
   // The TLB's answer, if it has one: the host address of linear. Reads and writes only.
   std::byte* probe(u64 linear, Access access, View view) const {
-    const TlbEntry& e = tables_.data[unsigned(view)][access == Access::kWrite][tlb_index(linear)];
-    const u64 offset = linear ^ e.tag;
-    return tlb_hit(offset, 1) ? reinterpret_cast<std::byte*>(e.host + offset) : nullptr;
+    return tables_.data[unsigned(view)][access == Access::kWrite].find(linear, 1);
   }
 
   // Where a stretch within a page is in host memory, all of which is then written: nothing can tell this from writing it
@@ -92,9 +90,9 @@ class Mmu final : public memory::WriteObserver {
   // The code cache keeps code of this page from now on: writes to it are reported.
   void watch_code(memory::PhysAddr page);
 
-  const TlbEntry* read_table(View view) const { return tables_.data[unsigned(view)][0].data(); }
-  const TlbEntry* write_table(View view) const { return tables_.data[unsigned(view)][1].data(); }
-  const TlbEntry* empty_table() const { return tables_.empty.data(); }
+  const TlbTable& read_table(View view) const { return tables_.data[unsigned(view)][0]; }
+  const TlbTable& write_table(View view) const { return tables_.data[unsigned(view)][1]; }
+  const TlbTable& empty_table() const { return tables_.empty; }
   // What fetching depends on, for the lower and the upper half of the linear addresses: an equal number here and an equal
   // count of changes mean that every linear address of that half means what it meant. Address spaces whose roots have
   // the same upper half share its number, as the processes of a kernel do. Numbers are below 8192.

@@ -3,12 +3,14 @@
 // An entry of a data table says: the linear page `tag` may be accessed at host page `host`. There is one table for each
 // kind of access and each view of rights, for the current address space only; a miss means nothing but "ask the Mmu".
 // One comparison tells whether a whole access hits, page crossings included: (linear ^ tag) <= page size - size, and
-// linear ^ tag is then the offset in the page. A slot without an entry holds the tag of a page of another slot.
+// linear ^ tag is then the offset in the page. A slot without an entry holds the tag of a page of another slot. Tags
+// and hosts are apart, so that the index that code extracts from an address is one that the host's processor scales.
 //
 // Entries of fetch tables hold guest-physical addresses and carry their address space in the tag's low bits.
 #pragma once
 
 #include <array>
+#include <cstddef>
 
 #include "memory/address.h"
 
@@ -20,17 +22,23 @@ inline constexpr unsigned kViews = 3;
 
 enum class Access : u8 { kRead, kWrite, kFetch };
 
-struct TlbEntry {
-  u64 tag = 0;
-  u64 host = 0;
-};
-
-inline constexpr unsigned kTlbEntries = 1 << 14;  // 64 MiB of a program's memory without a conflict
-using TlbTable = std::array<TlbEntry, kTlbEntries>;
+inline constexpr u8 kTlbIndexBits = 14;  // 64 MiB of a program's memory without a conflict
+inline constexpr unsigned kTlbEntries = 1 << kTlbIndexBits;
 
 inline constexpr unsigned tlb_index(u64 linear) { return (linear >> memory::kPageShift) & (kTlbEntries - 1); }
 inline constexpr u64 no_page(unsigned index) { return u64(index ^ 1) << memory::kPageShift; }
-inline constexpr bool tlb_hit(u64 offset, unsigned size) { return offset <= memory::kPageSize - size; }
+
+struct TlbTable {
+  std::array<u64, kTlbEntries> tags{};
+  std::array<u64, kTlbEntries> hosts{};
+
+  // Where so many bytes are in host memory; nullptr: a miss.
+  std::byte* find(u64 linear, unsigned size) const {
+    const unsigned index = tlb_index(linear);
+    const u64 offset = linear ^ tags[index];
+    return offset <= memory::kPageSize - size ? reinterpret_cast<std::byte*>(hosts[index] + offset) : nullptr;
+  }
+};
 
 struct FetchEntry {
   u64 tag = ~u64{0};  // ~0: empty (address space 0xfff is never used)

@@ -72,14 +72,20 @@ void Assembler::arithmetic(unsigned extension, const Address& to, i32 value, boo
   immediate(u32(value), short_form ? 1 : 4);
 }
 
-void Assembler::rotate_right32(Reg to, Reg from, u8 count) {
+void Assembler::vex(Reg to, Reg from, u8 map, Reg second, u8 prefix, u8 code) {
   ++mentions_[to], ++mentions_[from];
-  byte(0xc4);  // VEX.LZ.F2.0F3A.W0 F0 /r ib
-  byte(u8((to < 8 ? 0x80 : 0) | 0x40 | (from < 8 ? 0x20 : 0) | 3));
-  byte(0x7b);
-  byte(0xf0);
+  byte(0xc4);
+  byte(u8((to < 8 ? 0x80 : 0) | 0x40 | (from < 8 ? 0x20 : 0) | map));
+  byte(u8((~second & 15) << 3 | prefix));
+  byte(code);
   byte(u8(0xc0 | (to & 7) << 3 | (from & 7)));
+}
+
+void Assembler::rotate_right32(Reg to, Reg from, u8 count) {
+  vex(to, from, 3, 0, 3, 0xf0);  // VEX.LZ.F2.0F3A.W0 F0 /r ib
   byte(count);
 }
+
+void Assembler::extract_bits32(Reg to, Reg from, Reg which) { vex(to, from, 2, which, 0, 0xf7); }
 
 }  // namespace pollux::cpu::translate

@@ -75,6 +75,8 @@ class Assembler {
 
   // RORX, of BMI2: leaves the flags alone.
   void rotate_right32(Reg to, Reg from, u8 count);
+  // BEXTR, of BMI1. which: the first bit in the low byte, then how many.
+  void extract_bits32(Reg to, Reg from, Reg which);
 
   // Jumps: return the place of their 32-bit displacement, for link().
   u8* jump() { return byte(0xe9), displacement(); }
@@ -101,6 +103,8 @@ class Assembler {
 
  private:
   void prefixes(const Opcode& o, unsigned reg, unsigned index, unsigned rm);
+  // VEX of 128 bits and W0. map: 2: 0F38; 3: 0F3A. second: an operand, none is 0. prefix: 0: none; 3: F2.
+  void vex(Reg to, Reg from, u8 map, Reg second, u8 prefix, u8 code);
   u8* displacement() {
     at_ += 4;
     return at_ - 4;

@@ -41,9 +41,9 @@ static_assert(Trace::kMaxSteps <= 127, "what a link gives back is a short immedi
 // Over a call and its record. pending: where flags come from that stay pending; kNone: no flag of the host's changes.
 void write_link(u8* at, u8 give_back, const u8* entry, u16 pending = Exit::kNone) {
   Assembler a(at, at + kCall + sizeof(Exit));
-  const Address budget{kFrameReg, i32(offsetof(Frame, budget))};
+  const Address budget = in_frame(offsetof(Frame, budget));
   if (pending != Exit::kNone) {
-    a.op({.code = 0xc7, .prefix66 = true}, 0, Address{kFrameReg, i32(offsetof(Frame, pending))});
+    a.op({.code = 0xc7, .prefix66 = true}, 0, in_frame(offsetof(Frame, pending)));
     a.immediate(pending, 2);
     if (give_back) a.arithmetic(0, budget, give_back);
   } else if (give_back) {
@@ -149,12 +149,12 @@ const u8* Translator::interpret_one() {
   return reason_ == StopReason::kPosition ? next_code() : nullptr;
 }
 
-// Code looked at the entry that kScratch points to, and has the address less its tag.
+// Code looked at the entry that kScratch names, and has the address less its tag.
 const u8* Translator::access(const Exit& exit, const u8* record) {
   const mmu::View view = mmu::View(exit.detail >> kViewShift);
   const mmu::Mmu& mmu = interpreter_.mmu();
-  const mmu::TlbEntry* const table = exit.detail & kWriteAccess ? mmu.write_table(view) : mmu.read_table(view);
-  frame_.address ^= table[frame_.scratch / sizeof(mmu::TlbEntry)].tag;
+  const mmu::TlbTable& table = exit.detail & kWriteAccess ? mmu.write_table(view) : mmu.read_table(view);
+  frame_.address ^= table.tags[frame_.scratch];
   std::byte* host;
   switch (fill_table(frame_.address, exit.detail, host)) {
     case Filled::kHit: return record + exit.to;

@@ -1,13 +1,16 @@
 // What translated code reaches through rsp: the frame itself, and at constant distances from it the interpreter's
-// registers and the MMU's tables (Layout). Exits push the addresses of their records below the frame.
+// registers and the MMU's tables (Layout). Exits push the addresses of their records below what the frame keeps.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <limits>
 
 #include "base/integers.h"
 #include "cpu/interpret/interpreter.h"
 #include "cpu/translate/access_plan.h"
+#include "cpu/translate/assembler.h"
 #include "cpu/translate/exit.h"
 #include "door/time_line.h"
 #include "x86/state.h"
@@ -21,7 +24,7 @@ struct JumpEntry {
   u64 linear = 0;
   u64 context = ~u64{0};
   const u8* code = nullptr;
-  Translation* translation = nullptr;
+  u64 page = 0;  // of linear
 };
 inline constexpr unsigned kJumpEntries = 1 << 16;  // u16 counts them
 // As code computes it: the entry's place is a part of linear ^ linear << kJumpShift, so that nothing needs to be scaled.
@@ -57,19 +60,29 @@ inline constexpr bool kCountsTwice = true;
 inline constexpr bool kCountsTwice = false;
 #endif
 
-struct alignas(64) Frame {
-  i64 budget = 0;   // instructions that may begin before the end of the run, less kMargin
-  u64 page = 0;     // linear address of the page that the running trace is in
-  u64 context = 0;  // of jumps
-  u32 epoch = 0;    // names the context, the view in the low bits; links to other pages hold it
-  i32 relinks = 0;  // how many of them may still miss before one is made new
+// Where rsp is in the frame, which is also what its low half says to BEXTR (SDM vol. 2): an address's bits that are the
+// index in the TLB, the first one and how many.
+inline constexpr i32 kRspInFrame = mmu::kTlbIndexBits << 8 | memory::kPageShift;
+using Budget [[gnu::aligned(4)]] = i64;  // there
+
+struct alignas(1 << 16) Frame {
+  std::array<std::byte, kRspInFrame> below;
+  // What short displacements reach:
+  Budget budget = 0;                  // instructions that may begin before the end of the run, less kMargin
+  u32 epoch = 0;                      // names the context, the view in the low bits; links to other pages hold it
+  u64 page = 0;                       // linear address of the page that the running trace is in
+  u64 context = 0;                    // of jumps
+  u16 arithmetic = 0;                 // guest flags (interpret/host_flags.h), when they are not in the host's
+  u16 pending = Exit::kNone;          // offset of the instruction whose flags a trace was entered without
+  std::array<u64, kGroups> groups{};  // host addresses of ranges (access_plan.h)
+  std::array<u64, kGuestsInMemory.size()> guests{};  // registers
+
+  i32 relinks = 0;  // how many links may still miss before one is made new
   u64 target = 0;   // of a jump that is being made
   const u8* code = nullptr;
-  u64 value = 0;                      // an operand in transit
-  u16 pending = Exit::kNone;          // offset of the instruction whose flags a trace was entered without
-  u64 shifted = 0;                    // what a shift has shifted, whose flags are made again at exits
-  const u8* caller = nullptr;         // of a thunk, while the translator serves the thunk's exit
-  std::array<u64, kGroups> groups{};  // host addresses of ranges (access_plan.h)
+  u64 value = 0;               // an operand in transit
+  u64 shifted = 0;             // what a shift has shifted, whose flags are made again at exits
+  const u8* caller = nullptr;  // of a thunk, while the translator serves the thunk's exit
   Transfer system_call, system_return;
   u64 end = 0;                                // position at which the budget would be used up
   const door::TimeLine* time_line = nullptr;  // Bus's
@@ -85,16 +98,25 @@ struct alignas(64) Frame {
   std::array<i32, kHeats> heat{};  // how often a short trace may still run; shared when there are many
 };
 
-// Distances from the frame, and what else the code that is written depends on.
+// A member, by what code has in rsp; below: how many bytes rsp is below where it is otherwise.
+inline constexpr Address in_frame(u64 member, i32 below = 0) { return {kFrameReg, i32(member) - kRspInFrame + below}; }
+
+inline constexpr Address guest_in_frame(unsigned number, i32 below = 0) {
+  const auto found = std::ranges::find(kGuestsInMemory, number);
+  POLLUX_CHECK(found != kGuestsInMemory.end(), "the others are in registers");
+  return in_frame(offsetof(Frame, guests) + u64(found - kGuestsInMemory.begin()) * 8, below);
+}
+
+// Distances from rsp, and what else the code that is written depends on.
 struct Layout {
   i32 gpr = 0, xmm = 0, rflags = 0, fs_base = 0, gs_base = 0, kernel_gs_base = 0;
   i32 star = 0, lstar = 0, sfmask = 0, tsc_adjust = 0, tsc_aux = 0;
   std::array<i32, 5> cr{};  // CR1 is none
   i32 segment = 0;          // the first x86::Segment
   i32 attention = 0;        // Interpreter's
-  i32 arithmetic = 0;       // Interpreter's arithmetic flags: where guest flags are when they are not in the host's
+  i32 arithmetic = 0;       // Interpreter's, between runs of code
   i32 tables[mmu::kViews][2] = {};
-  bool has_bmi2 = false;  // the host
+  bool has_bmi = false;  // the host: BMI1 and BMI2
 };
 
 }  // namespace pollux::cpu::translate

@@ -2,7 +2,7 @@
 //
 //   guest rax rcx rdx rbx rbp rsi rdi r8 r9 r10 r12 r13   the same host register
 //   guest rsp                                             host r11
-//   guest r11 r14 r15                                     in x86::State, in memory
+//   guest r11 r14 r15                                     in memory, in the frame
 //   host rsp                                              the Frame: state, tables and the stack of exits
 //   host r14, r15                                         scratch
 //   guest xmm0-15                                         the same host register
@@ -26,6 +26,7 @@ inline constexpr Reg kAddressReg = 14;  // a guest address, then the host addres
 inline constexpr Reg kScratch = 15;
 inline constexpr Reg kInMemory = 0xff;
 
+inline constexpr std::array<u8, 3> kGuestsInMemory = {11, 14, 15};
 inline constexpr std::array<Reg, 16> kHostOf = {0, 1, 2,  3,         kGuestRsp, 5,  6,         7,
                                                 8, 9, 10, kInMemory, 12,        13, kInMemory, kInMemory};
 

@@ -8,19 +8,24 @@
 namespace pollux::cpu::translate {
 
 void Sequences::shifted_address(i8 right) {
-  if (layout_.has_bmi2) return a_.rotate_right32(kScratch, kAddressReg, u8(right) & 31);
+  if (layout_.has_bmi) return a_.rotate_right32(kScratch, kAddressReg, u8(right) & 31);
   a_.mov32(kScratch, kAddressReg);
   a_.shift(right > 0 ? 5 : 4, kScratch, u8(std::abs(right)), false);
 }
 
-// mmu/tlb.h says what an entry is. The index is bits 12-25 of the address, scaled to the 16 bytes of an entry.
+void Sequences::tlb_index() {
+  if (layout_.has_bmi && below_ == 0) return a_.extract_bits32(kScratch, kAddressReg, kRspReg);
+  shifted_address(memory::kPageShift);
+  a_.arithmetic(4, kScratch, mmu::kTlbEntries - 1, false);
+}
+
+// mmu/tlb.h says what an entry is.
 u8* Sequences::look_up(i32 table, unsigned size, bool aligned, bool apart) {
-  static_assert(sizeof(mmu::TlbEntry) == 16 && memory::kPageShift == 12);
   const u8* const begin = a_.at();
   u8* miss;
-  shifted_address(8);
-  a_.arithmetic(4, kScratch, (mmu::kTlbEntries - 1) << 4, false);
-  a_.op({.code = 0x33, .wide = true}, kAddressReg, Address{kFrameReg, table + below_, kScratch});
+  tlb_index();
+  const i32 tags = table + i32(offsetof(mmu::TlbTable, tags)) + below_;
+  a_.op({.code = 0x33, .wide = true}, kAddressReg, Address{kFrameReg, tags, kScratch, 3});
   if (aligned) {
     a_.op({.code = 0xf7, .wide = true}, 0, kAddressReg);  // test
     a_.immediate(u32(~(memory::kPageSize - size)), 4);
@@ -29,12 +34,12 @@ u8* Sequences::look_up(i32 table, unsigned size, bool aligned, bool apart) {
     a_.arithmetic(7, kAddressReg, i32(memory::kPageSize - size));
     miss = a_.jump_if(kNbe);
   }
-  const Address host{kFrameReg, table + 8 + below_, kScratch};
+  const Address host{kFrameReg, table + i32(offsetof(mmu::TlbTable, hosts)) + below_, kScratch, 3};
   if (apart)
     a_.load(kScratch, host);
   else
     a_.op({.code = 0x03, .wide = true}, kAddressReg, host);
-  POLLUX_CHECK(a_.at() - begin == look_up_bytes(layout_), "who comes back behind a look-up knows its length");
+  POLLUX_CHECK(below_ || a_.at() - begin == look_up_bytes(layout_), "who comes back behind a look-up knows its length");
   return miss;
 }
 
@@ -50,13 +55,8 @@ std::array<u8*, 2> Sequences::find_jump() {
   return {other_address, a_.jump_if(kNz)};
 }
 
-void Sequences::load_jump_page() {
-  a_.load(kAddressReg, found_jump(offsetof(JumpEntry, linear)));
-  a_.arithmetic(4, kAddressReg, -i32(memory::kPageSize));
-}
-
 void Sequences::take_jump() {
-  load_jump_page();
+  a_.load(kAddressReg, found_jump(offsetof(JumpEntry, page)));
   a_.store(frame(offsetof(Frame, page)), kAddressReg);
   take_jump_in_page();
 }
@@ -64,7 +64,7 @@ void Sequences::take_jump() {
 void Sequences::take_jump_in_page() { a_.jump(found_jump(offsetof(JumpEntry, code))); }
 
 void Sequences::keep_jump() {
-  load_jump_page();
+  a_.load(kAddressReg, found_jump(offsetof(JumpEntry, page)));
   a_.store(frame(offsetof(Frame, target)), kAddressReg);
   a_.load(kAddressReg, found_jump(offsetof(JumpEntry, code)));
   a_.store(frame(offsetof(Frame, code)), kAddressReg);
@@ -97,14 +97,14 @@ void Sequences::take_flags(Repair repair) {
 void Sequences::save_flags(Repair repair) {
   a_.mov(kScratch, kRaxReg);
   take_flags(repair);
-  a_.op({.code = 0x89, .prefix66 = true}, kRaxReg, Address{kFrameReg, layout_.arithmetic + below_});
+  a_.op({.code = 0x89, .prefix66 = true}, kRaxReg, frame(offsetof(Frame, arithmetic)));
   a_.mov(kRaxReg, kScratch);
 }
 
 void Sequences::join_flags(Reg other) {
-  a_.op({.code = 0xb6, .map = 1}, kScratch, Address{kFrameReg, layout_.arithmetic + below_});  // movzx: OF as 0 or 1
+  a_.op({.code = 0xb6, .map = 1}, kScratch, frame(offsetof(Frame, arithmetic)));  // movzx: OF as 0 or 1
   a_.shift(4, kScratch, 11, false);
-  a_.op({.code = 0x0a}, kScratch, Address{kFrameReg, layout_.arithmetic + 1 + below_});  // or byte: the others
+  a_.op({.code = 0x0a}, kScratch, frame(offsetof(Frame, arithmetic) + 1));  // or byte: the others
   a_.load32(other, {kFrameReg, layout_.rflags + below_});
   a_.arithmetic(4, other, ~i32(x86::kArithmeticFlags | x86::kRf | x86::kVm), false);
   a_.op({.code = 0x0b}, kScratch, other);  // or

@@ -9,16 +9,16 @@
 
 namespace pollux::cpu::translate {
 
-// Writes pieces into code that runs with rsp so far below the frame.
+// Writes pieces into code that runs with rsp so far below where it is otherwise.
 class Sequences {
  public:
   Sequences(Assembler& a, const Layout& layout, i32 below) : a_(a), layout_(layout), below_(below) {}
 
-  // kAddressReg: linear, becomes host. kScratch: the entry's place in the table. The flags are lost. Returns the jump of
+  // kAddressReg: linear, becomes host. kScratch: the entry's index. The flags are lost. Returns the jump of
   // a miss, which finds the address less the entry's tag.
   // apart: the host address is the sum of both registers then.
   u8* look_up(i32 table, unsigned size, bool aligned, bool apart = false);
-  static unsigned look_up_bytes(const Layout& layout) { return layout.has_bmi2 ? 42 : 43; }
+  static unsigned look_up_bytes(const Layout& layout) { return layout.has_bmi ? 34 : 43; }
 
   // kAddressReg: linear; then kScratch: the jump entry's place. Returns the jumps of a miss: another address, another
   // context.
@@ -39,10 +39,15 @@ class Sequences {
  private:
   // kScratch: the low half of kAddressReg, shifted; what is shifted out may come back at the other end.
   void shifted_address(i8 right);
-  Address frame(u64 offset) const { return {kFrameReg, i32(offset) + below_}; }
+  // kScratch: that of kAddressReg.
+  void tlb_index();
+  Address frame(u64 member) const { return in_frame(member, below_); }
   // A member of the jump entry that kScratch points to.
-  Address found_jump(u64 member) const { return {kFrameReg, i32(offsetof(Frame, jumps) + member) + below_, kScratch}; }
-  void load_jump_page();
+  Address found_jump(u64 member) const {
+    Address found = frame(offsetof(Frame, jumps) + member);
+    found.index = kScratch;
+    return found;
+  }
 
   Assembler& a_;
   const Layout& layout_;

@@ -16,25 +16,33 @@ constexpr Opcode kLoadXmm{.code = 0x28, .map = 1}, kStoreXmm{.code = 0x29, .map 
 
 Address at(Reg base, u64 offset) { return {base, i32(offset)}; }
 
-// below: how far under the frame rsp is.
+// Between the interpreter's state, and the host's registers and the frame. Uses kScratch. below: how far rsp is below
+// where it is otherwise.
 void registers(Assembler& a, const Layout& layout, bool load, i32 below) {
   for (unsigned n = 0; n < 16; ++n) {
     a.op(load ? kLoadXmm : kStoreXmm, n, Address{kFrameReg, layout.xmm + below + i32(n) * 16});
   }
   for (unsigned n = 0; n < 16; ++n) {
-    if (kHostOf[n] == kInMemory) continue;
+    const bool in_memory = kHostOf[n] == kInMemory;
+    const Reg host = in_memory ? kScratch : kHostOf[n];
     const Address guest{kFrameReg, layout.gpr + below + i32(n) * 8};
-    if (load)
-      a.load(kHostOf[n], guest);
-    else
-      a.store(guest, kHostOf[n]);
+    if (load) {
+      a.load(host, guest);
+      if (in_memory) a.store(guest_in_frame(n, below), host);
+    } else {
+      if (in_memory) a.load(host, guest_in_frame(n, below));
+      a.store(guest, host);
+    }
   }
+  const Address state{kFrameReg, layout.arithmetic + below}, frame = in_frame(offsetof(Frame, arithmetic), below);
+  a.op({.code = 0xb7, .map = 1}, kScratch, load ? state : frame);  // movzx
+  a.op({.code = 0x89, .prefix66 = true}, kScratch, load ? frame : state);
 }
 
 // Behind a miss: has the translator serve it. The return address waits in the frame, so that records are always found
 // in the same place. Returns the place of Exit::to, for link_record().
 u8* leave(Assembler& a, const Thunks& t, ExitKind kind, u16 detail) {
-  a.op({.code = 0x8f}, 0, Address{kFrameReg, i32(offsetof(Frame, caller))});  // pop
+  a.op({.code = 0x8f}, 0, in_frame(offsetof(Frame, caller)));  // pop
   a.call(t.out);
   u8* const record = a.at();
   a.write(Exit{.kind = kind, .give_back = kSaidByCaller, .detail = detail});
@@ -46,7 +54,7 @@ void link_record(u8* record, const u8* to) {
   std::memcpy(record + offsetof(Exit, to), &distance, sizeof distance);
 }
 
-void push_caller(Assembler& a) { a.op({.code = 0xff}, 6, Address{kFrameReg, i32(offsetof(Frame, caller))}); }
+void push_caller(Assembler& a) { a.op({.code = 0xff}, 6, in_frame(offsetof(Frame, caller))); }
 
 const u8* write_look_up(Assembler& a, const Thunks& t, const Layout& layout, unsigned view, bool write, unsigned size,
                         bool aligned) {
@@ -71,7 +79,7 @@ const u8* write_look_up(Assembler& a, const Thunks& t, const Layout& layout, uns
 const u8* write_find_jump(Assembler& a, const Thunks& t, const Layout& layout, u16 detail) {
   const u8* const begin = a.at();
   if (detail & kFromLink) {
-    a.arithmetic(5, Address{kFrameReg, i32(offsetof(Frame, relinks)) + kReturnAddress}, 1, false);
+    a.arithmetic(5, in_frame(offsetof(Frame, relinks), kReturnAddress), 1, false);
     u8* const enough = a.jump_if(kNs);
     leave(a, t, ExitKind::kFar, detail);
     a.link_here(enough);
@@ -90,17 +98,17 @@ const u8* write_find_jump(Assembler& a, const Thunks& t, const Layout& layout, u
 
 const u8* write_read_counter(Assembler& a, const Layout& layout) {
   const u8* const begin = a.at();
-  const auto state = [](u64 offset) { return Address{kFrameReg, i32(offset) + kReturnAddress}; };
+  const auto frame = [](u64 member) { return in_frame(member, kReturnAddress); };
   constexpr Opcode kAdd{.code = 0x03, .wide = true}, kSub{.code = 0x2b, .wide = true};
-  a.load(kRaxReg, state(offsetof(Frame, end)));
-  a.op(kSub, kRaxReg, state(offsetof(Frame, budget)));
+  a.load(kRaxReg, frame(offsetof(Frame, end)));
+  a.op(kSub, kRaxReg, frame(offsetof(Frame, budget)));
   a.op(kSub, kRaxReg, kAddressReg);
-  a.load(kAddressReg, state(offsetof(Frame, time_line)));
+  a.load(kAddressReg, frame(offsetof(Frame, time_line)));
   a.op(kSub, kRaxReg, at(kAddressReg, offsetof(door::TimeLine, from)));
   a.op({.code = 0xf7, .wide = true}, 4, at(kAddressReg, offsetof(door::TimeLine, rate)));  // mul: to rdx, rax
   a.op({.code = 0xac, .map = 1, .wide = true}, kRdxReg, kRaxReg), a.immediate(32, 1);      // shrd
   a.op(kAdd, kRaxReg, at(kAddressReg, offsetof(door::TimeLine, time)));
-  a.op(kAdd, kRaxReg, state(layout.tsc_adjust));
+  a.op(kAdd, kRaxReg, Address{kFrameReg, layout.tsc_adjust + kReturnAddress});
   a.mov(kRdxReg, kRaxReg);
   a.shift(5, kRdxReg, 32);
   a.mov32(kRaxReg, kRaxReg);
@@ -144,20 +152,21 @@ Thunks write_thunks(Assembler& a, i64 executable, const Layout& layout) {
   a.mov(kFrameReg, kFirstArgument);
   a.mov(kRaxReg, kSecondArgument);
   const u8* const go_on = a.at();
-  a.store(at(kFrameReg, offsetof(Frame, next)), kRaxReg);
+  a.lea(kFrameReg, at(kFrameReg, kRspInFrame));
+  a.store(in_frame(offsetof(Frame, next)), kRaxReg);
   registers(a, layout, true, 0);
-  a.load(kAddressReg, at(kFrameReg, offsetof(Frame, address)));
-  a.load(kScratch, at(kFrameReg, offsetof(Frame, scratch)));
-  a.jump(at(kFrameReg, offsetof(Frame, next)));
+  a.load(kAddressReg, in_frame(offsetof(Frame, address)));
+  a.load(kScratch, in_frame(offsetof(Frame, scratch)));
+  a.jump(in_frame(offsetof(Frame, next)));
 
   t.out_with_flags = a.at();
   Sequences(a, layout, kReturnAddress).save_flags(Repair::kNone);
   t.out = a.at();
+  a.store(in_frame(offsetof(Frame, address), kReturnAddress), kAddressReg);
+  a.store(in_frame(offsetof(Frame, scratch), kReturnAddress), kScratch);
   registers(a, layout, false, kReturnAddress);
   a.load(kSecondArgument, at(kRspReg, 0));
-  a.lea(kFirstArgument, at(kRspReg, kReturnAddress));
-  a.store(at(kFirstArgument, offsetof(Frame, address)), kAddressReg);
-  a.store(at(kFirstArgument, offsetof(Frame, scratch)), kScratch);
+  a.lea(kFirstArgument, {kRspReg, kReturnAddress - kRspInFrame});
   a.load(kRspReg, at(kFirstArgument, offsetof(Frame, host_rsp)));
   a.op({.code = 0xff}, 2, at(kFirstArgument, offsetof(Frame, serve)));  // call
   a.op({.code = 0x85, .wide = true}, kRaxReg, kRaxReg);

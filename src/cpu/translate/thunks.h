@@ -56,7 +56,7 @@ struct Thunks {
   const u8* take_kept_jump = nullptr;
 };
 
-inline constexpr i32 kReturnAddress = 8;  // bytes below the frame, in what is called
+inline constexpr i32 kReturnAddress = 8;  // where rsp is lower, in what is called
 
 Thunks write_thunks(Assembler& a, i64 executable, const Layout& layout);
 // Some of them.

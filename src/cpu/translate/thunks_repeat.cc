@@ -52,7 +52,7 @@ class Repeat {
   }
 
  private:
-  Address frame(u64 offset) const { return {kFrameReg, i32(offset) + kReturnAddress}; }
+  static Address frame(u64 member) { return in_frame(member, kReturnAddress); }
   void fail_at(u8* jump) { failed_[failed_count_++] = jump; }
   void fail(Condition c) { fail_at(a_.jump_if(c)); }
 

@@ -9,7 +9,8 @@ namespace {
 
 class Separate {
  public:
-  // below: how far under the frame rsp is; on top of it is the return address, or below that the one of who says.
+  // below: how far rsp is below where it is otherwise; on top of it is the return address, or below that the one of who
+  // says.
   Separate(Assembler& a, const Layout& layout, i32 below) : a_(a), layout_(layout), below_(below) {}
 
   // Behind the call is a record.
@@ -53,7 +54,7 @@ class Separate {
   static_assert(CallerWord::kMostBack == (1 << kOffsetShift) - 1);
   static_assert(CallerWord::kFlagsMask == (1 << (kFlagsShift - kOffsetShift)) - 1);
 
-  Address frame(u64 offset) const { return {kFrameReg, i32(offset) + below_}; }
+  Address frame(u64 member) const { return in_frame(member, below_); }
   void load_word() {
     a_.load(kAddressReg, Address{kRspReg, kReturnAddress});
     a_.load32(kAddressReg, Address{kAddressReg, kNopBytes});

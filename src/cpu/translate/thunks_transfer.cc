@@ -18,7 +18,7 @@ class Transfers {
     const u8* const begin = a_.at();
     return_unless_written(offsetof(Frame, system_call));
     Sequences(a_, layout_, kReturnAddress).join_flags(kRcxReg);
-    a_.store(state(layout_.gpr + x86::kR11 * 8), kScratch);
+    a_.store(guest_in_frame(x86::kR11, kReturnAddress), kScratch);
     a_.load32(kRcxReg, state(layout_.sfmask));
     a_.op({.code = 0xf7}, 2, kRcxReg);         // not
     a_.op({.code = 0x23}, kScratch, kRcxReg);  // and
@@ -44,7 +44,7 @@ class Transfers {
     a_.mov(kAddressReg, kRcxReg);
     a_.shift(5, kAddressReg, 47);
     return_if(kNz);
-    a_.load32(kScratch, state(layout_.gpr + x86::kR11 * 8));
+    a_.load32(kScratch, guest_in_frame(x86::kR11, kReturnAddress));
     a_.op({.code = 0xf7}, 0, kScratch), a_.immediate(u32(x86::kTf | x86::kAc), 4);  // test
     return_if(kNz);
     a_.arithmetic(4, kScratch, i32(x86::kSysretFlags), false);
@@ -70,7 +70,7 @@ class Transfers {
     a_.link_here(not_so);
   }
   void return_unless_written(u64 transfer) {
-    a_.arithmetic(7, state(i32(transfer + offsetof(Transfer, written))), 0, false);
+    a_.arithmetic(7, in_frame(transfer + offsetof(Transfer, written), kReturnAddress), 0, false);
     return_if(kZ);
   }
 
@@ -85,7 +85,7 @@ class Transfers {
     a_.shift(5, kScratch, 11, false);
     a_.arithmetic(4, kScratch, 1, false);
     a_.op({.code = 0x8d}, other, Address{other, 0x200, kScratch});
-    a_.op({.code = 0x89, .prefix66 = true}, other, state(layout_.arithmetic));
+    a_.op({.code = 0x89, .prefix66 = true}, other, in_frame(offsetof(Frame, arithmetic), kReturnAddress));
   }
 
   // kScratch: the selector in its low half, and is lost. Flat.
@@ -102,16 +102,15 @@ class Transfers {
   // At the address in kAddressReg, in the transfer's context.
   void arrive(u64 transfer) {
     a_.lea(kRspReg, {kRspReg, kReturnAddress});
-    const auto frame = [](u64 offset) { return Address{kFrameReg, i32(offset)}; };
-    a_.load(kScratch, frame(transfer + offsetof(Transfer, context)));
-    a_.store(frame(offsetof(Frame, context)), kScratch);
-    a_.load32(kScratch, frame(transfer + offsetof(Transfer, epoch)));
-    a_.store32(frame(offsetof(Frame, epoch)), kScratch);
-    a_.store(frame(offsetof(Frame, target)), kAddressReg);
+    a_.load(kScratch, in_frame(transfer + offsetof(Transfer, context)));
+    a_.store(in_frame(offsetof(Frame, context)), kScratch);
+    a_.load32(kScratch, in_frame(transfer + offsetof(Transfer, epoch)));
+    a_.store32(in_frame(offsetof(Frame, epoch)), kScratch);
+    a_.store(in_frame(offsetof(Frame, target)), kAddressReg);
     const std::array<u8*, 2> misses = Sequences(a_, layout_, 0).find_jump();
     Sequences(a_, layout_, 0).take_jump();
     for (u8* const miss : misses) a_.link_here(miss);
-    a_.load(kAddressReg, frame(offsetof(Frame, target)));
+    a_.load(kAddressReg, in_frame(offsetof(Frame, target)));
     a_.call(thunks_.out);
     a_.write(Exit{.kind = ExitKind::kArrived});
   }

@@ -15,14 +15,15 @@ constexpr u32 kCrossingMode = 1 << 11;  // one instruction, which crosses a page
 
 constexpr u64 kLastPage32 = 0xffff'f000;  // below 4 GiB
 
+// From where rsp is.
 template <class T>
 i32 distance(const Frame& frame, const T& to) {
-  return i32(reinterpret_cast<const u8*>(&to) - reinterpret_cast<const u8*>(&frame));
+  return i32(reinterpret_cast<const u8*>(&to) - reinterpret_cast<const u8*>(&frame)) - kRspInFrame;
 }
 
-Layout layout_of(const Frame& frame, interpret::Interpreter& cpu, bool has_bmi2) {
+Layout layout_of(const Frame& frame, interpret::Interpreter& cpu, bool has_bmi) {
   Layout l;
-  l.has_bmi2 = has_bmi2;
+  l.has_bmi = has_bmi;
   const x86::State& s = cpu.s();
   l.gpr = distance(frame, s.gpr);
   l.xmm = distance(frame, s.xmm);
@@ -40,8 +41,8 @@ Layout layout_of(const Frame& frame, interpret::Interpreter& cpu, bool has_bmi2)
   l.attention = distance(frame, cpu.attention_cell());
   l.arithmetic = distance(frame, cpu.arithmetic_cell());
   for (unsigned view = 0; view < mmu::kViews; ++view) {
-    l.tables[view][0] = distance(frame, *cpu.mmu().read_table(mmu::View(view)));
-    l.tables[view][1] = distance(frame, *cpu.mmu().write_table(mmu::View(view)));
+    l.tables[view][0] = distance(frame, cpu.mmu().read_table(mmu::View(view)));
+    l.tables[view][1] = distance(frame, cpu.mmu().write_table(mmu::View(view)));
   }
   return l;
 }
@@ -54,7 +55,7 @@ std::unique_ptr<Cpu> make_translator(memory::GuestMemory& memory, Bus& bus, memo
 
 Translator::Translator(memory::GuestMemory& memory, Bus& bus, memory::CodeRegion region, Patience patience)
     : interpreter_(memory, bus, kDecodedBytes),
-      layout_(layout_of(frame_, interpreter_, region.has_bmi2)),
+      layout_(layout_of(frame_, interpreter_, region.has_bmi)),
       cache_(std::move(region), [this](std::span<Translation* const> dropped) { forget_jumps(dropped); }),
       thunks_(write_thunks(cache_.hot(), cache_.executable(), layout_)),
       writer_(layout_, thunks_, interpreter_, cache_),
@@ -185,11 +186,12 @@ u32 Translator::mode() const {
 }
 
 Translation* Translator::find(u64 rip, interpret::Advance& how) {
-  JumpEntry& jump = frame_.jumps[jump_index(rip)];
+  const unsigned index = jump_index(rip);
+  const JumpEntry& jump = frame_.jumps[index];
   look_after_jumps();
   const u64 here = context(rip);
-  if (jump.linear == rip && jump.context == here) return jump.translation;
-  Translation* found = find_or_make(rip, how, jump.linear == rip ? jump.translation : nullptr);
+  if (jump.linear == rip && jump.context == here) return jump_targets_[index];
+  Translation* found = find_or_make(rip, how, jump.linear == rip ? jump_targets_[index] : nullptr);
   if (found && found->crosses) found = find_crossing(rip);
   if (found) remember_jump(rip, here, *found);
   return found;
@@ -211,9 +213,10 @@ Translation* Translator::find_or_make(u64 rip, interpret::Advance& how, Translat
 
 Translation* Translator::find_separate(u64 rip) {
   const u64 jump = separate_jump(rip), here = context(rip);
-  const JumpEntry& known = frame_.jumps[jump_index(jump)];
+  const unsigned index = jump_index(jump);
+  const JumpEntry& known = frame_.jumps[index];
   look_after_jumps();
-  if (known.linear == jump && known.context == here) return known.translation;
+  if (known.linear == jump && known.context == here) return jump_targets_[index];
   const auto code = fetch(rip);
   if (!code) return nullptr;
   const u32 separate = mode() | kSeparateMode;
@@ -288,7 +291,7 @@ bool Translator::look_ahead(u64 physical, std::vector<i32>& seen) {
 
 void Translator::make_room() {
   if (cache_.has_room(Writer::kRoom)) return;
-  frame_.jumps.fill({});
+  clear_jumps();
   looks_.clear();
   cache_.make_room();
   ++drops_;
@@ -343,7 +346,7 @@ void Translator::visit(Visitor& v) {
     rest_ = {};
     cache_.flush();
     looks_.clear();
-    frame_.jumps.fill({});
+    clear_jumps();
     epochs_ = {};
     places_.clear();
   }

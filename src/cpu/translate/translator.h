@@ -132,6 +132,8 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   u64 context(bool upper, mmu::View view, u32 flat_bits) const;
   // Forgets the jump entries when their contexts could repeat, or say too little.
   void look_after_jumps();
+  void clear_jump(u16 index);
+  void clear_jumps();
   u32 epoch(u64 context);
   // Makes the frame's transfers those of the MMU's state.
   void look_after_transfers();
@@ -170,9 +172,10 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   bool code_write(memory::PhysAddr from, u64 length) override;
   void fetch_changed() override {}  // contexts follow the MMU's counts
 
-  // Below the frame: the addresses of records, and room for the host's signal frames.
+  // Below the frame: room for the host's signal frames.
   [[maybe_unused]] alignas(64) std::array<std::byte, 64 << 10> stack_;
   Frame frame_;
+  std::array<Translation*, kJumpEntries> jump_targets_{};  // of the frame's jump entries
   interpret::Interpreter interpreter_;
   Layout layout_;
   TranslationCache cache_;

@@ -31,7 +31,7 @@ void Translator::look_after_jumps() {
   if (epoch == jump_epoch_ && !renew) return;
   jump_epoch_ = epoch;
   transfers_version_ = ~u64{0};
-  frame_.jumps.fill({});
+  clear_jumps();
   epochs_ = {};
   if (!renew) return;
   cache_.cut_far_links();
@@ -82,7 +82,7 @@ void Translator::note_place(u64 here, u64 physical, u64 linear) {
   if (noted == CodePlaces::Noted::kKnown) return;
   if (noted == CodePlaces::Noted::kFull) {
     places_.clear();
-    frame_.jumps.fill({});
+    clear_jumps();
     note();
   }
   // No link that was made so far is taken any more.
@@ -98,7 +98,8 @@ void Translator::remember_jump(u64 rip, u64 here, Translation& to) {
 
 void Translator::enter_jump(u64 linear, u64 here, Translation& to) {
   const u16 index = u16(jump_index(linear));
-  frame_.jumps[index] = {linear, here, to.memory_entry, &to};
+  frame_.jumps[index] = {linear, here, to.memory_entry, linear & ~memory::kPageMask};
+  jump_targets_[index] = &to;
   const std::span known = std::span(to.jumps).first(to.jump_count);
   if (std::ranges::find(known, index) != known.end()) return;
   if (to.jump_count < to.jumps.size()) {
@@ -106,18 +107,28 @@ void Translator::enter_jump(u64 linear, u64 here, Translation& to) {
     return;
   }
   // Another one gives its place: one that leads here no more, or will not.
-  auto other = std::ranges::find_if(known, [&](u16 n) { return frame_.jumps[n].translation != &to; });
+  auto other = std::ranges::find_if(known, [&](u16 n) { return jump_targets_[n] != &to; });
   if (other == known.end()) {
     other = known.begin() + index % known.size();
-    frame_.jumps[*other] = {};
+    clear_jump(*other);
   }
   *other = index;
+}
+
+void Translator::clear_jump(u16 index) {
+  frame_.jumps[index] = {};
+  jump_targets_[index] = nullptr;
+}
+
+void Translator::clear_jumps() {
+  frame_.jumps.fill({});
+  jump_targets_.fill(nullptr);
 }
 
 void Translator::forget_jumps(std::span<Translation* const> to) {
   for (const Translation* t : to) {
     for (const u16 n : t->known_jumps()) {
-      if (frame_.jumps[n].translation == t) frame_.jumps[n] = {};
+      if (jump_targets_[n] == t) clear_jump(n);
     }
   }
 }
@@ -126,10 +137,9 @@ void Translator::redirect_jumps(const Translation& from, Translation& to) {
   to.jumps = from.jumps;
   to.jump_count = from.jump_count;
   for (const u16 n : to.known_jumps()) {
-    JumpEntry& jump = frame_.jumps[n];
-    if (jump.translation != &from) continue;
-    jump.code = to.memory_entry;
-    jump.translation = &to;
+    if (jump_targets_[n] != &from) continue;
+    frame_.jumps[n].code = to.memory_entry;
+    jump_targets_[n] = &to;
   }
 }
 

@@ -89,8 +89,8 @@ class Writer {
   unsigned count() const { return unsigned(trace_->steps.size()); }
   // Of what the trace executes next.
   u16 next_offset() const { return index_ + 1 < count() ? trace_->steps[index_ + 1].offset : trace_->end; }
-  static Address frame(u64 offset) { return {kFrameReg, i32(offset)}; }
-  Address guest(unsigned number) const { return {kFrameReg, layout_.gpr + i32(number) * 8}; }
+  static Address frame(u64 member) { return in_frame(member); }
+  static Address guest(unsigned number) { return guest_in_frame(number); }  // in memory
   // What is as wide as the code's addresses and stack: 8 bytes, or 4 in 32-bit code, which clear the upper half.
   i32 word() const { return code32_ ? 4 : 8; }
   void load_word(Reg to, const Address& from) { a_->op({.code = 0x8b, .wide = !code32_}, to, from); }

@@ -5,7 +5,7 @@
 namespace pollux::cpu::translate {
 
 Writer::Far Writer::begin_far() {
-  static_assert(offsetof(Frame, epoch) < 128, "the epoch is where kEpochInLink says");
+  static_assert(in_frame(offsetof(Frame, epoch)).displacement < 128, "the epoch is where kEpochInLink says");
   hold_nothing();  // the translator may come back here
   u8* const place = a_->at();
   a_->op({.code = 0x81}, 7, frame(offsetof(Frame, epoch))), a_->immediate(0, 4);

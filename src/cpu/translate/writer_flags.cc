@@ -85,7 +85,7 @@ void Writer::save_flags() {
 void Writer::restore_flags() {
   if (where_ != Where::kMemory) return;
   a_->mov(kScratch, kRaxReg);
-  a_->op({.code = 0xb7, .map = 1}, kRaxReg, Address{kFrameReg, layout_.arithmetic});  // movzx eax, word
+  a_->op({.code = 0xb7, .map = 1}, kRaxReg, frame(offsetof(Frame, arithmetic)));      // movzx eax, word
   a_->byte(0x04), a_->byte(0x7f);                                                     // add al, 0x7f: OF
   a_->byte(0x9e);                                                                     // sahf
   a_->mov(kRaxReg, kScratch);
@@ -133,7 +133,7 @@ void Writer::give_flags(const FlagEffect& effect) {
     if (where_ == Where::kHost && repair_ == Repair::kZeroOnly) save_flags();
     if (where_ != Where::kMemory) return;
     // bt word, 8: a longer load would have to wait for the store of the flags.
-    a_->op({.code = 0xba, .map = 1, .prefix66 = true}, 4, Address{kFrameReg, layout_.arithmetic});
+    a_->op({.code = 0xba, .map = 1, .prefix66 = true}, 4, frame(offsetof(Frame, arithmetic)));
     a_->immediate(8, 1);
     return;
   }
@@ -179,8 +179,8 @@ Condition Writer::host_condition(Condition c) {
     restore_flags();
     return c;
   }
-  const i32 upper = (c & ~1) == kO ? 0 : 1;
-  a_->op({.code = 0xf6}, 0, Address{kFrameReg, layout_.arithmetic + upper});  // test byte, mask
+  const unsigned upper = (c & ~1) == kO ? 0 : 1;
+  a_->op({.code = 0xf6}, 0, frame(offsetof(Frame, arithmetic) + upper));  // test byte, mask
   a_->immediate(mask, 1);
   clobbered();
   return c & 1 ? kZ : kNz;

@@ -137,7 +137,7 @@ void Writer::save_double_shift_flags(const decode::Decoded& d) {
     a_->op({.code = 0x8a, .byte_register = true}, kRaxReg, kAddressReg);  // mov al, r14b
   }
   a_->byte(0x80), a_->byte(0xe4), a_->byte(0xef);  // and ah, ~AF
-  a_->op({.code = 0x89, .prefix66 = true}, kRaxReg, Address{kFrameReg, layout_.arithmetic});
+  a_->op({.code = 0x89, .prefix66 = true}, kRaxReg, frame(offsetof(Frame, arithmetic)));
   a_->mov(kRaxReg, kScratch);
 }
 
