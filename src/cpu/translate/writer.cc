@@ -119,10 +119,22 @@ void Writer::write_step(unsigned index) {
     case Action::kSystemReturn: write_transfer(thunks_.system_return); break;
     case Action::kChangeAc: write_change_ac(); break;
   }
-  // Others may jump over a part of themselves.
-  const Action action = step().action;
-  const bool straight = action == Action::kSame || action == Action::kNothing || action == Action::kFollowed;
-  if (!straight) drop_held(action == Action::kLea ? step().d.gprs_written : u16(~0u));
+  drop_held(lost_by(step()));
+}
+
+// The guest registers that a step changes without saying what is held then. All: it may jump over a part of itself.
+u16 Writer::lost_by(const Step& step) {
+  switch (step.action) {
+    case Action::kSame:
+    case Action::kShift:
+    case Action::kBranch:
+    case Action::kNothing:
+    case Action::kFollowed: return 0;
+    case Action::kLea:
+    case Action::kPush:
+    case Action::kPop: return step.d.gprs_written;
+    default: return u16(~0u);
+  }
 }
 
 void Writer::write_stubs() {
@@ -218,6 +230,13 @@ Reg Writer::holder(unsigned number) const {
     if (still_holds(h, number)) return h.scratch;
   }
   return kInMemory;
+}
+
+bool Writer::is_in_use(Reg scratch) const {
+  const auto holds = [&](const Held& h) {
+    return h.scratch == scratch && h.number != kInMemory && still_holds(h, h.number);
+  };
+  return std::ranges::any_of(held_, holds) || holds(held_group_);
 }
 
 void Writer::holds(Reg scratch, unsigned number) {

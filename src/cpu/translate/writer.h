@@ -98,8 +98,10 @@ class Writer {
   void lea_word(Reg to, const Address& from) { a_->op({.code = 0x8d, .wide = !code32_}, to, from); }
   // The scratch register that holds an in-memory guest register since an earlier step; kInMemory: none does.
   Reg holder(unsigned number) const;
+  bool is_in_use(Reg scratch) const;         // holds anything
   void holds(Reg scratch, unsigned number);  // from now on
   void drop_held(u16 numbers);               // bits
+  static u16 lost_by(const Step& step);
   void hold_nothing();
   // kAddressReg becomes the host address of the access's group.
   void load_group(const Access& access);

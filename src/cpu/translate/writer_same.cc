@@ -151,7 +151,8 @@ void Writer::same_instruction(Opcode o, const decode::Decoded& d) {
           if (host == kInMemory) {
             POLLUX_CHECK(used < (d.has_memory ? 1u : 2u), "scratch registers suffice");
             const Reg held = holder(operand.number);
-            if (used == 0 && held == free[1] && !d.has_memory) std::swap(free[0], free[1]);
+            const bool other = held == free[1] || (held == kInMemory && is_in_use(free[0]) && !is_in_use(free[1]));
+            if (used == 0 && other && !d.has_memory) std::swap(free[0], free[1]);
             borrowed[used] = &operand;
             host = free[used++];
             if (host != held && !only_writes(d, operand)) load_guest(Reg(host), operand.number);
