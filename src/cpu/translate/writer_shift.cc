@@ -69,10 +69,9 @@ void Writer::write_shift_by_cl() {
     same_instruction(opcode_of(s.d), s.d);
     save_double_shift_flags(s.d);
   } else {
-    a_->mov(kAddressReg, kRcxReg);
-    a_->op({.code = 0x8d}, kRcxReg, Address{kRcxReg, -1});
+    a_->lea(kRcxReg, {kRcxReg, -1});
     same_instruction(opcode_of(s.d), s.d);
-    a_->mov(kRcxReg, kAddressReg);
+    a_->lea(kRcxReg, {kRcxReg, 1});
     if (is_rotate(s.d.mnemonic)) restore_flags();
     const decode::Decoded last = by_one(s.d);
     same_instruction(opcode_of(last), last);
