@@ -39,7 +39,8 @@ constexpr unsigned kCall = 5;  // before a record, bytes
 static_assert(Trace::kMaxSteps <= 127, "what a link gives back is a short immediate");
 
 // Over a call and its record. pending: where flags come from that stay pending; kNone: no flag of the host's changes.
-void write_link(u8* at, u8 give_back, const u8* entry, u16 pending = Exit::kNone) {
+// Returns the jump's displacement.
+const u8* write_link(u8* at, u8 give_back, const u8* entry, u16 pending = Exit::kNone) {
   Assembler a(at, at + kCall + sizeof(Exit));
   const Address budget = in_frame(offsetof(Frame, budget));
   if (pending != Exit::kNone) {
@@ -53,6 +54,7 @@ void write_link(u8* at, u8 give_back, const u8* entry, u16 pending = Exit::kNone
   }
   a.jump(entry);
   POLLUX_CHECK(a.at() <= at + kCall + sizeof(Exit), "a link is no longer than what it replaces");
+  return a.at() - 4;
 }
 
 }  // namespace
@@ -286,19 +288,21 @@ const u8* Translator::link(const Exit& exit, const u8* record) {
   here.flags_from = Exit::kNone;
   settle(here);
   interpret::Advance how = interpret::Advance::kOneInstruction;
-  const Translation* next = find_or_make(interpreter_.s().rip, how);
+  Translation* const next = find_or_make(interpreter_.s().rip, how);
   if (!next || (!next->steps && !next->crosses)) return next_code();
   if (trace_holds()) {
     u8* const place = writable(record);
     const bool follow = exit.flags_from != Exit::kNone;  // from the registers in detail
     const u8* const entry = (follow || exit.detail == kHostFlags ? next->host_entry() : next->memory_entry);
+    const u8* jump = place + exit.to;
     if (follow && next->lazy_entry() && !(exit.detail & next->changed)) {
-      write_link(place - kCall, exit.give_back, next->lazy_entry() - cache_.executable(), exit.flags_from);
+      jump = write_link(place - kCall, exit.give_back, next->lazy_entry() - cache_.executable(), exit.flags_from);
     } else if (exit.to) {
       Assembler::link(place + exit.to, entry - cache_.executable());
     } else {
-      write_link(place - kCall, exit.give_back, entry - cache_.executable());
+      jump = write_link(place - kCall, exit.give_back, entry - cache_.executable());
     }
+    if (next->counts) cache_.note_link(*next, jump);
   }
   return begin(*next);
 }
@@ -324,6 +328,7 @@ const u8* Translator::hot(u64 linear) {
 // What is linked to the old one goes on in the new one.
 void Translator::leap_to_longer(Translation& old, Translation& made) {
   const auto leap = [&](const u8* from, const u8* to) {
+    cache_.move_links(old, from, to);
     u8* const at = writable(from);
     Assembler(at, at + kLeap).jump(to - cache_.executable());
   };

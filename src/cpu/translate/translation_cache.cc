@@ -23,6 +23,16 @@ TranslationCache::TranslationCache(memory::CodeRegion region, Dropped dropped)
   begin_part(0);
 }
 
+namespace {
+
+const u8* target_of(const u8* displacement) {
+  i32 distance;
+  std::memcpy(&distance, displacement, sizeof distance);
+  return displacement + 4 + distance;
+}
+
+}  // namespace
+
 Translation& TranslationCache::add(u64 physical, u32 mode) {
   Translation& t = parts_[part_].translations.emplace_back();
   t.physical = physical;
@@ -45,6 +55,18 @@ u32 TranslationCache::add_lent(const interpret::Instruction& lent) {
   return u32(part_ << kLentBits | (all.size() - 1));
 }
 
+void TranslationCache::note_link(Translation& to, const u8* displacement) {
+  to.links = {u32(displacement - region_.write), to.links[0]};
+}
+
+// By invariant 3 the code that they are in is still there.
+void TranslationCache::move_links(const Translation& old, const u8* from, const u8* to) {
+  for (const u32 link : old.links) {
+    u8* const displacement = region_.write + link;
+    if (link && target_of(displacement) == from - executable()) Assembler::link(displacement, to - executable());
+  }
+}
+
 void TranslationCache::replace(Translation& old) {
   hide(old);  // it stays in its page's list
   old.replaced = true;
@@ -57,15 +79,10 @@ void TranslationCache::reaches(const Translation& t, u64 second_page) {
 }
 
 void TranslationCache::link_far(u8* place, u8* jump, u64 to_page, const u8* code, u32 epoch) {
-  const auto target = [&] {
-    i32 distance;
-    std::memcpy(&distance, jump, sizeof distance);
-    return jump + 4 + distance;
-  };
   u32 before;
   std::memcpy(&before, place + kEpochInLink, sizeof before);
   // It is in the page's list already if it leads there and was not cut.
-  if (before == 0 || target() != code - executable()) far_[to_page].push_back({place, part_of(place).generation});
+  if (before == 0 || target_of(jump) != code - executable()) far_[to_page].push_back({place, part_of(place).generation});
   Assembler::link(jump, code - executable());
   std::memcpy(place + kEpochInLink, &epoch, sizeof epoch);
 }

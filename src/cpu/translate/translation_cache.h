@@ -30,6 +30,7 @@ struct Translation {
   Translation* next = nullptr;       // of the page
   const u8* memory_entry = nullptr;  // an executable address; entered with the guest's flags in memory
   std::array<u16, 4> jumps{};        // the jump entries that lead here, and perhaps some that do no more
+  std::array<u32, 2> links{};        // jumps of its page that lead here: the last ones, as distances in the region
   u32 second_page = 0;               // of an instruction that crosses a page: where it ends, a page's number
   u16 mode = 0;
   u16 heat = 0;       // Frame::heat that counts it
@@ -49,7 +50,7 @@ struct Translation {
   // Entered with the flags pending, if they follow from others; nullptr: never.
   const u8* lazy_entry() const { return lazy_behind ? memory_entry + lazy_behind : nullptr; }
 };
-static_assert(sizeof(Translation) == 48);
+static_assert(sizeof(Translation) == 56);
 
 class TranslationCache {
  public:
@@ -60,6 +61,10 @@ class TranslationCache {
 
   Translation* find(u64 physical, u32 mode) const { return index_.find(physical, mode); }
   Translation& add(u64 physical, u32 mode);
+  // The displacement of a jump from the same page, which leads there.
+  void note_link(Translation& to, const u8* displacement);
+  // Those that lead to from lead to to from now on, if they are among the last ones.
+  void move_links(const Translation& old, const u8* from, const u8* to);
   // Another one of the same key has taken its place, and its code leads there: it is found no more. dropped is not told.
   void replace(Translation& old);
   // It depends on that page, too: the translations of both pages are dropped together.

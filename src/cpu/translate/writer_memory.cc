@@ -96,9 +96,10 @@ void Writer::operand_address(bool apart) {
 void Writer::check_alignment(const Access& access) {
   if (!access.check_alignment) return;
   flags_before_clobber();
-  a_->lea(kScratch, operand_);
-  a_->op({.code = 0xf7}, 0, kScratch);  // test
-  a_->immediate(15, 4);
+  const Reg low = operand_.displacement ? kScratch : kAddressReg;
+  if (operand_.displacement) a_->lea(kScratch, operand_);
+  a_->op({.code = 0xf6}, 0, low);  // test byte
+  a_->immediate(15, 1);
   early_exit(a_->jump_if(kNz));
   clobbered();
 }
