@@ -63,19 +63,6 @@ void Sequences::take_jump() {
 
 void Sequences::take_jump_in_page() { a_.jump(found_jump(offsetof(JumpEntry, code))); }
 
-void Sequences::keep_jump() {
-  a_.load(kAddressReg, found_jump(offsetof(JumpEntry, page)));
-  a_.store(frame(offsetof(Frame, target)), kAddressReg);
-  a_.load(kAddressReg, found_jump(offsetof(JumpEntry, code)));
-  a_.store(frame(offsetof(Frame, code)), kAddressReg);
-}
-
-void Sequences::take_kept_jump() {
-  a_.load(kAddressReg, frame(offsetof(Frame, target)));
-  a_.store(frame(offsetof(Frame, page)), kAddressReg);
-  a_.jump(frame(offsetof(Frame, code)));
-}
-
 void Sequences::take_flags(Repair repair) {
   if (repair != Repair::kCarryOnly) a_.byte(0x9f);                               // lahf
   if (repair != Repair::kZeroOnly) a_.op({.code = 0x90, .map = 1}, 0, kRaxReg);  // seto al

@@ -25,9 +25,6 @@ class Sequences {
   std::array<u8*, 2> find_jump();
   void take_jump();
   void take_jump_in_page();
-  // A call looks up its stack between finding the jump and taking it.
-  void keep_jump();
-  void take_kept_jump();
 
   // ax becomes what memory holds of the flags: LAHF's byte above, OF below (interpret/host_flags.h).
   void take_flags(Repair repair);

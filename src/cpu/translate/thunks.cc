@@ -128,16 +128,11 @@ void write_called(Assembler& a, const Layout& layout, Thunks& t) {
   t.find_jump = write_find_jump(a, t, layout, 0);
   t.find_far = write_find_jump(a, t, layout, kFromLink);
   t.read_counter = write_read_counter(a, layout);
-  t.keep_jump = a.at();
-  Sequences(a, layout, kReturnAddress).keep_jump();
-  a.byte(kRet);
   t.save_flags = a.at();
   Sequences(a, layout, kReturnAddress).save_flags(Repair::kNone);
   a.byte(kRet);
   t.take_jump = a.at();
   Sequences(a, layout, 0).take_jump();
-  t.take_kept_jump = a.at();
-  Sequences(a, layout, 0).take_kept_jump();
 }
 
 }  // namespace

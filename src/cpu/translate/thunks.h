@@ -49,11 +49,9 @@ struct Thunks {
   const u8* read_counter = nullptr;
 
   // Called.
-  const u8* keep_jump = nullptr;
   const u8* save_flags = nullptr;
   // Jumped to.
   const u8* take_jump = nullptr;
-  const u8* take_kept_jump = nullptr;
 };
 
 inline constexpr i32 kReturnAddress = 8;  // where rsp is lower, in what is called

@@ -13,17 +13,12 @@ void Writer::write_call() {
   call_found();
 }
 
-// The jump that was found is kept while the stack is looked up.
+// Looking up the stack changes no jump entry where the code goes on.
 void Writer::call_found() {
-  if (compact_)
-    a_->call(thunks_.keep_jump);
-  else
-    pieces().keep_jump();
+  a_->store(frame(offsetof(Frame, kept)), kScratch);
   push_return();
-  if (compact_)
-    a_->jump(thunks_.take_kept_jump);
-  else
-    pieces().take_kept_jump();
+  a_->load(kScratch, frame(offsetof(Frame, kept)));
+  take_jump();
 }
 
 void Writer::write_call_indirect() {

@@ -13,8 +13,10 @@ void Writer::effective_address(const decode::Decoded& d, Reg to, i32 extra, bool
   } else if (d.base != decode::kNoRegister) {
     a.base = kHostOf[d.base];
     if (a.base == kInMemory) {
-      if (holder(d.base) != to) a_->load(to, guest(d.base));
-      a.base = to;
+      const Reg held = holder(d.base);
+      const bool stays = held != kScratch || d.index == decode::kNoRegister || kHostOf[d.index] != kInMemory;
+      a.base = held != kInMemory && stays ? held : to;
+      if (a.base != held) a_->load(to, guest(d.base));
     }
   }
   if (d.index != decode::kNoRegister) {

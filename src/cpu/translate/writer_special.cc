@@ -15,10 +15,9 @@ void Writer::write_lea() {
   // A 32-bit sum is the low half of a 64-bit one.
   const bool narrow = to.bits == 32 || d.address_size == 4;
   const bool direct = to.bits >= 32 && host != kInMemory;
-  const auto in_host = [](u8 part) {
-    return part == decode::kNoRegister || part == decode::kRipRegister || kHostOf[part] != kInMemory;
-  };
-  if (direct && in_host(d.base) && in_host(d.index)) {
+  const bool loads_base = d.base < kHostOf.size() && kHostOf[d.base] == kInMemory;
+  const bool loads_over_index = loads_base && d.index != decode::kNoRegister && kHostOf[d.index] == host;
+  if (direct && !loads_over_index) {
     effective_address(d, host, 0, narrow);
     return;
   }
