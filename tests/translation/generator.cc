@@ -190,7 +190,7 @@ void Generator::one() {
   if (choice < 71) return x87();
   if (choice < 86) return branch();
   if (choice < 89) return modify_code();
-  if (choice < 92) return change_pages();
+  if (choice < 92) return one_in(3) ? entangle() : change_pages();
   if (choice < 95) return string();
   if (choice < 98) return system();
   if (one_in(2)) return set_constant(destination(), target(8, false));

@@ -76,6 +76,7 @@ class Generator {
   void string();
   void modify_code();
   void change_pages();
+  void entangle();
 
   // generator_32.cc
   void start32();

@@ -74,6 +74,48 @@ void Generator::change_pages() {
   }
 }
 
+// An instruction that reads or writes the entry of a page that it uses besides, so that what its look-ups find, and the
+// bits that they set, may change what it does. The page may be no RAM, or the table itself.
+void Generator::entangle() {
+  unsigned page = unsigned(random_.below(kRegionPages));
+  if (one_in(2)) page = kStackPage + unsigned(random_.below(2));
+  if (one_in(4)) page = kTablePage;
+  const u64 at = (program_.user || one_in(2) ? page_at(kTablePage) : kRegionTable) + 8 * page;
+  const auto on_entry = [&](Form f, unsigned reg) {
+    add({.shape = Shape::kMemory, .form = f, .reg = reg, .memory = aimed(at)});
+  };
+  if (one_in(2)) {
+    constexpr std::array kPages = {kDevicePage, kTablePage, kUnmappedPage, kReadOnlyPage, kDataPage, 0u};
+    const unsigned reg = destination();
+    set_constant(reg, page_use(kPages[random_.below(kPages.size())]).physical | kPresent | random_.below(8));
+    on_entry({.opcode = 0x89, .wide = true}, reg);
+  } else if (one_in(2)) {
+    on_entry({.opcode = 0x81, .wide = true, .immediate_bytes = 4, .immediate = ~u64{0x60}}, 4);  // and: A, D clear
+  }
+  const u64 place = page_at(page) + (one_in(3) ? 0 : one_in(2) ? 4096 - random_.below(16) : 8 * random_.below(512));
+  const unsigned what = unsigned(random_.below(8));
+  if (what < 6) set_constant(4, place);
+  switch (what) {
+    case 0: on_entry({.opcode = 0xff}, 2); break;  // call
+    case 1: on_entry({.opcode = 0xff}, 4); break;  // jmp
+    case 2: on_entry({.opcode = 0xff}, 6); break;  // push
+    case 3: on_entry({.opcode = 0x8f}, 0); break;  // pop
+    case 4: plain({.opcode = 0xc3}); break;        // ret
+    case 5: call(); break;
+    default: {
+      const bool from_entry = one_in(2);
+      set_constant(6, from_entry ? at : place);
+      set_constant(7, from_entry ? place : at);
+      Form movs{.opcode = u8(0xa4 + random_.below(2)), .wide = bool(random_.below(2))};
+      if (!one_in(3)) set_constant(1, 1 + random_.below(6)), movs.mandatory = 0xf3;
+      plain(movs);
+      break;
+    }
+  }
+  known_.fill(false);
+  if (what < 6 && one_in(2)) set_constant(4, kStack - 8 * random_.below(60));
+}
+
 void Generator::system() {
   const auto raw = [&](std::vector<u8> bytes) { add({.raw = std::move(bytes)}); };
   const auto rex = [&] { return u8(0x40 | random_.below(2) << 3 | random_.below(2)); };  // W, B
