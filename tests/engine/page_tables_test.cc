@@ -120,6 +120,25 @@ TEST_P(PageTables, AnEntryIsCopiedBeforeTheCopySetsItsDirtyBit) {
   }
 }
 
+// REP STOS fills the page table that it is fetched through, at another address: with its first iteration its own page
+// is another one. mov byte [0x30000], 0, which sets the dirty bit there; mov eax, 0x21003; mov edi, 0x14000; mov ecx,
+// 512; mov edx, 1 GiB; jmp rdx. There: rep stosq; hlt
+TEST_P(PageTables, EachIterationIsFetchedThroughWhatTheLastOneWrote) {
+  for (const bool cut : {false, true}) {
+    Machine m(GetParam());
+    m.long_mode();
+    m.map_at_1_gib({0x20000});
+    m.bytes(0x20000, {0xf3, 0x48, 0xab, kHlt});
+    m.bytes(0x21000, {kHlt});
+    m.code({0xc6, 0x04, 0x25, 0,    0, 3, 0, 0, 0xb8, 0x03, 0x10, 2, 0,    0xbf, 0,
+            0x40, 1,    0,    0xb9, 0, 2, 0, 0, 0xba, 0,    0,    0, 0x40, 0xff, 0xe2});
+    if (cut) m.run(7);  // behind the first iteration
+    ASSERT_EQ(m.run(1000), StopReason::kHalted);
+    EXPECT_EQ(m.state().gpr[x86::kRcx], 511u) << cut;
+    EXPECT_EQ(m.get<u64>(0x14008), 0u);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Engines, PageTables, testing::Values("interpret", "translate", "check"),
                          [](const auto& each) { return std::string(each.param); });
 

@@ -305,7 +305,11 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   }
   // Where linear is in host memory, if the TLB of the current view knows.
   std::byte* probe(u64 linear, mmu::Access access) const { return mmu_.probe(linear, access, view_); }
-  std::byte* claim_stretch(u64 linear, u64 bytes) { return mmu_.claim_stretch(linear, bytes, view_); }
+  // Nor what the instruction itself is fetched through: then it is fetched for each iteration.
+  std::byte* claim_stretch(u64 linear, u64 bytes) {
+    std::byte* const host = mmu_.claim_stretch(linear, bytes, view_);
+    return code_changed_ ? nullptr : host;
+  }
   static mmu::View view_of(unsigned cpl) { return cpl == 3 ? mmu::View::kUser : mmu::View::kSupervisor; }
 
   // To be called after a change of CS, SS, CR0, CR3, CR4, EFER, RFLAGS.AC or VM, MXCSR masks. Such an instruction's
