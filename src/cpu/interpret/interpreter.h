@@ -305,7 +305,8 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   }
   // Where linear is in host memory, if the TLB of the current view knows.
   std::byte* probe(u64 linear, mmu::Access access) const { return mmu_.probe(linear, access, view_); }
-  // Nor what the instruction itself is fetched through: then it is fetched for each iteration.
+  // Mmu::claim_stretch() of the current view. nullptr also where the instruction itself is fetched through what is
+  // written: it is fetched again for each iteration then.
   std::byte* claim_stretch(u64 linear, u64 bytes) {
     std::byte* const host = mmu_.claim_stretch(linear, bytes, view_);
     return code_changed_ ? nullptr : host;

@@ -157,16 +157,16 @@ const u8* Translator::access(const Exit& exit, const u8* record) {
   const mmu::Mmu& mmu = interpreter_.mmu();
   const mmu::TlbTable& table = exit.detail & kWriteAccess ? mmu.write_table(view) : mmu.read_table(view);
   frame_.address ^= table.tags[frame_.scratch];
-  std::byte* host;
-  switch (fill_table(frame_.address, exit.detail, host)) {
-    case Filled::kHit: return record + exit.to;
-    case Filled::kGranted:
-      frame_.address = u64(host);
+  const Filled filled = fill_table(frame_.address, exit.detail);
+  switch (filled.how) {
+    case Filled::How::kHit: return record + exit.to;
+    case Filled::How::kGranted:
+      frame_.address = u64(filled.host);
       frame_.scratch = 0;
       return record[offsetof(Exit, give_back)] == kSaidByCaller ? frame_.caller
                                                                 : record + exit.to + Sequences::look_up_bytes(layout_);
-    case Filled::kInterpret: settle(exit); return interpret_one();
-    case Filled::kSeparate: break;
+    case Filled::How::kInterpret: settle(exit); return interpret_one();
+    case Filled::How::kSeparate: break;
   }
   settle(exit);
   const Translation* separate = find_separate(interpreter_.s().rip);
@@ -192,24 +192,25 @@ const u8* Translator::crosses(const Exit& exit, const u8* record) {
   return begin(*separate);
 }
 
-Filled Translator::fill_table(u64 linear, u16 access, std::byte*& host) {
+Filled Translator::fill_table(u64 linear, u16 access) {
+  using How = Filled::How;
   const u64 size = access & kSizeMask;
   if ((linear & memory::kPageMask) + size > memory::kPageSize) {
-    return access & kGroupAccess ? Filled::kSeparate : Filled::kInterpret;
+    return {access & kGroupAccess ? How::kSeparate : How::kInterpret};
   }
-  if ((access & kAlignedAccess) && (linear & (size - 1))) return Filled::kInterpret;
-  if (!x86::is_canonical(linear)) return Filled::kInterpret;
+  if ((access & kAlignedAccess) && (linear & (size - 1))) return {How::kInterpret};
+  if (!x86::is_canonical(linear)) return {How::kInterpret};
   const mmu::View view = mmu::View(access >> kViewShift);
   const mmu::Access kind = access & kWriteAccess ? mmu::Access::kWrite : mmu::Access::kRead;
   mmu::Translation t;
   mmu::Mmu& mmu = interpreter_.mmu();
   const u64 revoked = mmu.revocations();
-  if (!mmu.translate_unchanged(linear, kind, view, t) || !t.host) return Filled::kInterpret;
+  if (!mmu.translate_unchanged(linear, kind, view, t) || !t.host) return {How::kInterpret};
   // The running trace may hold an address that it may no longer write to.
-  if (revoked != mmu.revocations()) return Filled::kInterpret;
-  if (mmu.probe(linear, kind, view)) return Filled::kHit;
-  host = t.host;
-  return !(access & kGroupAccess) && grant_entry_write(t, size) ? Filled::kGranted : Filled::kInterpret;
+  if (revoked != mmu.revocations()) return {How::kInterpret};
+  if (mmu.probe(linear, kind, view)) return {How::kHit};
+  if ((access & kGroupAccess) || !grant_entry_write(t, size)) return {How::kInterpret};
+  return {How::kGranted, t.host};
 }
 
 // An instruction's last look-up is that of what it writes, so that nothing is looked up between this and the write.

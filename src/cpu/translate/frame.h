@@ -2,7 +2,6 @@
 // registers and the MMU's tables (Layout). Exits push the addresses of their records below what the frame keeps.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <limits>
@@ -75,11 +74,11 @@ struct alignas(1 << 16) Frame {
   u16 arithmetic = 0;                 // guest flags (interpret/host_flags.h), when they are not in the host's
   u16 pending = Exit::kNone;          // offset of the instruction whose flags a trace was entered without
   std::array<u64, kGroups> groups{};  // host addresses of ranges (access_plan.h)
-  std::array<u64, kGuestsInMemory.size()> guests{};  // registers
+  std::array<u64, kGuestsInMemory> guests{};  // registers
   u64 kept = 0;                                      // the place of a call's jump entry
 
-  i32 relinks = 0;  // how many links may still miss before one is made new
-  u64 target = 0;   // of a jump that is being made
+  i32 relinks = 0;             // how many links may still miss before one is made new
+  u64 target = 0;              // of a jump that is being made
   u64 value = 0;               // an operand in transit
   u64 shifted = 0;             // what a shift has shifted, whose flags are made again at exits
   const u8* caller = nullptr;  // of a thunk, while the translator serves the thunk's exit
@@ -102,9 +101,8 @@ struct alignas(1 << 16) Frame {
 inline constexpr Address in_frame(u64 member, i32 below = 0) { return {kFrameReg, i32(member) - kRspInFrame + below}; }
 
 inline constexpr Address guest_in_frame(unsigned number, i32 below = 0) {
-  const auto found = std::ranges::find(kGuestsInMemory, number);
-  POLLUX_CHECK(found != kGuestsInMemory.end(), "the others are in registers");
-  return in_frame(offsetof(Frame, guests) + u64(found - kGuestsInMemory.begin()) * 8, below);
+  POLLUX_CHECK(kHostOf[number] == kInMemory, "the others are in registers");
+  return in_frame(offsetof(Frame, guests) + place_in_memory(number) * 8, below);
 }
 
 // Distances from rsp, and what else the code that is written depends on.

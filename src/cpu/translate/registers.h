@@ -11,6 +11,7 @@
 // reach for last.
 #pragma once
 
+#include <algorithm>
 #include <array>
 
 #include "base/integers.h"
@@ -26,8 +27,12 @@ inline constexpr Reg kAddressReg = 14;  // a guest address, then the host addres
 inline constexpr Reg kScratch = 15;
 inline constexpr Reg kInMemory = 0xff;
 
-inline constexpr std::array<u8, 3> kGuestsInMemory = {11, 14, 15};
 inline constexpr std::array<Reg, 16> kHostOf = {0, 1, 2,  3,         kGuestRsp, 5,  6,         7,
                                                 8, 9, 10, kInMemory, 12,        13, kInMemory, kInMemory};
+inline constexpr unsigned kGuestsInMemory = std::ranges::count(kHostOf, kInMemory);
+// Which of them it is, in the order of their numbers.
+inline constexpr unsigned place_in_memory(unsigned number) {
+  return unsigned(std::count(kHostOf.begin(), kHostOf.begin() + number, kInMemory));
+}
 
 }  // namespace pollux::cpu::translate

@@ -185,13 +185,18 @@ u32 Translator::mode() const {
   return interpreter_.mode_bits() | u32(interpreter_.view()) << kViewShiftInMode | interpreter_.flat_bits();
 }
 
-Translation* Translator::find(u64 rip, interpret::Advance& how) {
-  const unsigned index = jump_index(rip);
-  const JumpEntry& jump = frame_.jumps[index];
+Translation* Translator::known_jump(u64 linear, u64 context) {
   look_after_jumps();
+  const unsigned index = jump_index(linear);
+  const JumpEntry& jump = frame_.jumps[index];
+  return jump.linear == linear && jump.context == context ? jump_targets_[index] : nullptr;
+}
+
+Translation* Translator::find(u64 rip, interpret::Advance& how) {
   const u64 here = context(rip);
-  if (jump.linear == rip && jump.context == here) return jump_targets_[index];
-  Translation* found = find_or_make(rip, how, jump.linear == rip ? jump_targets_[index] : nullptr);
+  if (Translation* const known = known_jump(rip, here)) return known;
+  const unsigned index = jump_index(rip);
+  Translation* found = find_or_make(rip, how, frame_.jumps[index].linear == rip ? jump_targets_[index] : nullptr);
   if (found && found->crosses) found = find_crossing(rip);
   if (found) remember_jump(rip, here, *found);
   return found;
@@ -213,10 +218,7 @@ Translation* Translator::find_or_make(u64 rip, interpret::Advance& how, Translat
 
 Translation* Translator::find_separate(u64 rip) {
   const u64 jump = separate_jump(rip), here = context(rip);
-  const unsigned index = jump_index(jump);
-  const JumpEntry& known = frame_.jumps[index];
-  look_after_jumps();
-  if (known.linear == jump && known.context == here) return jump_targets_[index];
+  if (Translation* const known = known_jump(jump, here)) return known;
   const auto code = fetch(rip);
   if (!code) return nullptr;
   const u32 separate = mode() | kSeparateMode;

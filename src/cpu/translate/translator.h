@@ -37,11 +37,15 @@ struct Counters {
 };
 
 // What fill_table() answers.
-enum class Filled : u8 {
-  kHit,        // the access will hit now
-  kGranted,    // this write may be made, in page tables
-  kInterpret,  // it is for the interpreter: a fault, device memory, a page border, a watched page
-  kSeparate,   // the group's range crosses a page
+struct Filled {
+  enum class How : u8 {
+    kHit,        // the access will hit now
+    kGranted,    // this write may be made, in page tables, at host
+    kInterpret,  // it is for the interpreter: a fault, device memory, a page border, a watched page
+    kSeparate,   // the group's range crosses a page
+  };
+  How how;
+  std::byte* host = nullptr;
 };
 
 // Code is interpreted before it is translated, and translated in short traces before they become long ones.
@@ -109,6 +113,8 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   i64 new_budget() const { return std::max<i64>(0, i64(horizon_ - position().value) - i64(kMargin)); }
   bool may_translate() const;
   u32 mode() const;
+  // Where the jump entries lead from linear; nullptr: they do not know.
+  Translation* known_jump(u64 linear, u64 context);
   // nullptr: executing at rip faults, or is for the interpreter; how then says how far.
   Translation* find(u64 rip, interpret::Advance& how);
   Translation* find_or_make(u64 rip, interpret::Advance& how,
@@ -165,7 +171,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   bool trace_holds() const { return drops_ == begun_drops_ && context(frame_.page) == frame_.context; }
   // Makes the state that of the instruction boundary before the exit's instruction.
   void settle(const Exit& exit);
-  Filled fill_table(u64 linear, u16 access, std::byte*& host);
+  Filled fill_table(u64 linear, u16 access);
   bool grant_entry_write(const mmu::Translation& to, u64 size);
 
   // mmu::CodeObserver

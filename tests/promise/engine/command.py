@@ -95,6 +95,8 @@ def measure(options):
     own_rows = [name for name in own.NAMES if name in options.row or (not options.row and not options.quick)]
     row_names = [name for name in options.row if name not in own.NAMES]
     chosen = [] if options.row and not row_names else rows.chosen(row_names, own.NAMES)
+    if "footprint" in own_rows and not any(isinstance(row, rows.Row) for row in chosen):
+        raise ValueError("footprint is measured after other rows: name some beside it, as in `engine gcc footprint`")
     notes = list(NOTES)
     setup = make_setup()
     targets, native_runs_image = make_targets(options, setup, notes)
