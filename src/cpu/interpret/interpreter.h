@@ -174,7 +174,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   // The same by linear address. segment decides between #SS and #GP for a non-canonical address.
   template <class T>
   T read_linear(u64 linear, u8 segment) {
-    if (const std::byte* host = read_tlb_->find(linear, sizeof(T))) [[likely]] {
+    if (const std::byte* host = tlb_->find(linear, sizeof(T), false)) [[likely]] {
       T value;
       std::memcpy(&value, host, sizeof value);
       return value;
@@ -185,7 +185,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   }
   template <class T>
   void write_linear(u64 linear, const T& value, u8 segment) {
-    if (std::byte* host = write_tlb_->find(linear, sizeof(T))) [[likely]] {
+    if (std::byte* host = tlb_->find(linear, sizeof(T), true)) [[likely]] {
       std::memcpy(host, &value, sizeof value);
       return;
     }
@@ -194,7 +194,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   }
   template <class T, class F>
   void modify_linear(u64 linear, u8 segment, F&& f) {
-    if (std::byte* host = write_tlb_->find(linear, sizeof(T))) [[likely]] {
+    if (std::byte* host = tlb_->find(linear, sizeof(T), true)) [[likely]] {
       T value;
       std::memcpy(&value, host, sizeof value);
       value = f(value);
@@ -383,8 +383,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   Registers r_;
 
   // Hot.
-  const mmu::TlbTable* read_tlb_ = nullptr;
-  const mmu::TlbTable* write_tlb_ = nullptr;
+  const mmu::Tlb* tlb_ = nullptr;
   const Instruction* current_ = nullptr;
   const Instruction* first_ = nullptr;
   const Instruction* end_ = nullptr;

@@ -69,8 +69,7 @@ void Interpreter::view_changed() {
   const bool ac = s.rflags & x86::kAc;
   alignment_check_ = ac && cpl_ == 3 && (s.cr0 & x86::kCr0Am);
   view_ = cpl_ == 3 ? mmu::View::kUser : ac ? mmu::View::kSupervisorAc : mmu::View::kSupervisor;
-  read_tlb_ = alignment_check_ ? &mmu_.empty_table() : &mmu_.read_table(view_);
-  write_tlb_ = alignment_check_ ? &mmu_.empty_table() : &mmu_.write_table(view_);
+  tlb_ = alignment_check_ ? &mmu_.empty_tlb() : &mmu_.tlb(view_);
 }
 
 u64 Interpreter::flags() const {

@@ -30,9 +30,8 @@ Mmu::Mmu(memory::GuestMemory& memory)
       page_kind_(memory.pages()),
       table_pages_(memory.pages()) {
   for (unsigned index = 0; index < kTlbEntries; ++index) {
-    tables_.empty.tags[index] = no_page(index);
-    for (unsigned view = 0; view < kViews; ++view) {
-      for (TlbTable& table : tables_.data[view]) table.tags[index] = no_page(index);
+    for (Tlb* tlb : {&tables_.data[0], &tables_.data[1], &tables_.data[2], &tables_.empty}) {
+      for (Tlb::Table& tags : tlb->tags) tags[index] = no_page(index);
     }
   }
   set_control(0, 0, 0, 0);
@@ -143,13 +142,13 @@ u64 Mmu::find_upper_space(const std::byte* root) {
 }
 
 void Mmu::clear_slot(unsigned view, bool write, unsigned index) {
-  tables_.data[view][write].tags[index] = no_page(index);
+  tables_.data[view].tags[write][index] = no_page(index);
 }
 
 void Mmu::clear_data(bool upper) {
   for (const u32 slot : filled_[upper]) {
     const u32 table = slot / kTlbEntries, index = slot % kTlbEntries;
-    if (is_upper(tables_.data[table / 2][table % 2].tags[index]) == upper) clear_slot(table / 2, table % 2, index);
+    if (is_upper(tables_.data[table / 2].tags[table % 2][index]) == upper) clear_slot(table / 2, table % 2, index);
   }
   filled_[upper].clear();
   last_tables_[upper].fill({});
@@ -160,12 +159,18 @@ void Mmu::fill_data(View view, bool write, u64 page, std::byte* host) {
   const bool upper = is_upper(page);
   if (filled_[upper].size() >= kMostFilled) clear_data(upper);
   const unsigned index = tlb_index(page);
-  TlbTable& table = tables_.data[unsigned(view)][write];
-  if (table.tags[index] == no_page(index) || is_upper(table.tags[index]) != upper) {
+  Tlb& tlb = tables_.data[unsigned(view)];
+  u64& tag = tlb.tags[write][index];
+  if (tag == no_page(index) || is_upper(tag) != upper) {
     filled_[upper].push_back((unsigned(view) * 2 + write) * kTlbEntries + index);
   }
-  table.tags[index] = page;
-  table.hosts[index] = u64(host);
+  const u64 at = u64(host), distance = at - page;
+  if (tlb.hosts[index] != at || tlb.distances[index] != distance) {
+    clear_slot(unsigned(view), !write, index);
+    tlb.hosts[index] = at;
+    tlb.distances[index] = distance;
+  }
+  tag = page;
 }
 
 void Mmu::fill(const Walk& w, Access access) {
@@ -302,7 +307,7 @@ void Mmu::drop_linear(u64 linear) {
   const unsigned index = tlb_index(linear);
   for (unsigned view = 0; view < kViews; ++view) {
     for (const bool write : {false, true}) {
-      if (((tables_.data[view][write].tags[index] ^ linear) & ~memory::kPageMask) == 0) clear_slot(view, write, index);
+      if (((tables_.data[view].tags[write][index] ^ linear) & ~memory::kPageMask) == 0) clear_slot(view, write, index);
     }
     FetchEntry& fetch = tables_.fetch[view][fetch_index(linear)];
     if (((fetch.tag ^ linear) & ~memory::kPageMask) == 0) fetch = {};
@@ -330,7 +335,7 @@ void Mmu::forget_write_access(memory::PhysAddr page) {
   const unsigned last = writer == kManyWriters ? kTlbEntries - 1 : writer - 1;
   for (unsigned view = 0; view < kViews; ++view) {
     for (unsigned index = first; index <= last; ++index) {
-      if (tables_.data[view][1].hosts[index] == host) clear_slot(view, true, index);
+      if (tables_.data[view].hosts[index] == host) clear_slot(view, true, index);
     }
   }
   writer = 0;

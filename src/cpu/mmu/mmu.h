@@ -73,7 +73,7 @@ class Mmu final : public memory::WriteObserver {
 
   // The TLB's answer, if it has one: the host address of linear. Reads and writes only.
   std::byte* probe(u64 linear, Access access, View view) const {
-    return tables_.data[unsigned(view)][access == Access::kWrite].find(linear, 1);
+    return tlb(view).find(linear, 1, access == Access::kWrite);
   }
 
   // Where a stretch within a page is in host memory, all of which is then written: nothing can tell this from writing it
@@ -90,9 +90,8 @@ class Mmu final : public memory::WriteObserver {
   // The code cache keeps code of this page from now on: writes to it are reported.
   void watch_code(memory::PhysAddr page);
 
-  const TlbTable& read_table(View view) const { return tables_.data[unsigned(view)][0]; }
-  const TlbTable& write_table(View view) const { return tables_.data[unsigned(view)][1]; }
-  const TlbTable& empty_table() const { return tables_.empty; }
+  const Tlb& tlb(View view) const { return tables_.data[unsigned(view)]; }
+  const Tlb& empty_tlb() const { return tables_.empty; }
   // What fetching depends on, for the lower and the upper half of the linear addresses: an equal number here and an equal
   // count of changes mean that every linear address of that half means what it meant. Address spaces whose roots have
   // the same upper half share its number, as the processes of a kernel do. Numbers are below 8192.
@@ -112,9 +111,9 @@ class Mmu final : public memory::WriteObserver {
 
  private:
   struct Tables {
-    std::array<std::array<TlbTable, 2>, kViews> data;  // [view][is a write]
+    std::array<Tlb, kViews> data;
     std::array<FetchTable, kViews> fetch;
-    TlbTable empty;
+    Tlb empty;
   };
   // What is known of a watched page. level 1: its entries map 4 KiB pages. base: the linear address that entry 0
   // maps, when the page is used in one place only.

@@ -1,10 +1,10 @@
 // The software translation cache's tables: pure speed, invisible to the guest (see mmu.h for why).
 //
-// An entry of a data table says: the linear page `tag` may be accessed at host page `host`. There is one table for each
-// kind of access and each view of rights, for the current address space only; a miss means nothing but "ask the Mmu".
-// One comparison tells whether a whole access hits, page crossings included: (linear ^ tag) <= page size - size, and
-// linear ^ tag is then the offset in the page. A slot without an entry holds the tag of a page of another slot. Tags
-// and hosts are apart, so that the index that code extracts from an address is one that the host's processor scales.
+// The data tables of a view of rights (Tlb) are for the current address space only: the linear page `tag` may be read,
+// or written, at host page `host`, which is `distance` from it; a miss means nothing but "ask the Mmu". One comparison
+// tells whether a whole access hits, page crossings included: (linear ^ tag) <= page size - size, and linear ^ tag is
+// then the offset in the page. A slot without an entry holds the tag of a page of another slot. Each is a table of its
+// own, so that the index that code extracts from an address is one that the host's processor scales.
 //
 // Entries of fetch tables hold guest-physical addresses and carry their address space in the tag's low bits.
 #pragma once
@@ -28,15 +28,16 @@ inline constexpr unsigned kTlbEntries = 1 << kTlbIndexBits;
 inline constexpr unsigned tlb_index(u64 linear) { return (linear >> memory::kPageShift) & (kTlbEntries - 1); }
 inline constexpr u64 no_page(unsigned index) { return u64(index ^ 1) << memory::kPageShift; }
 
-struct TlbTable {
-  std::array<u64, kTlbEntries> tags{};
-  std::array<u64, kTlbEntries> hosts{};
+struct Tlb {
+  using Table = std::array<u64, kTlbEntries>;
+  std::array<Table, 2> tags{};  // [to be written]
+  Table hosts{}, distances{};   // of the page that both tags name, if both name one
 
   // Where so many bytes are in host memory; nullptr: a miss.
-  std::byte* find(u64 linear, unsigned size) const {
+  std::byte* find(u64 linear, unsigned size, bool write) const {
     const unsigned index = tlb_index(linear);
-    const u64 offset = linear ^ tags[index];
-    return offset <= memory::kPageSize - size ? reinterpret_cast<std::byte*>(hosts[index] + offset) : nullptr;
+    if ((linear ^ tags[write][index]) > memory::kPageSize - size) return nullptr;
+    return reinterpret_cast<std::byte*>(linear + distances[index]);
   }
 };
 

@@ -22,10 +22,13 @@ enum class ExitKind : u8 {
 // kAccess: what Exit::detail says beside the size in bytes.
 inline constexpr u16 kSizeMask = 0x1ff, kWriteAccess = 1 << 9, kAlignedAccess = 1 << 10, kGroupAccess = 1 << 11;
 inline constexpr unsigned kViewShift = 12;
-inline constexpr u16 access_detail(unsigned size, bool write, bool aligned, bool group, unsigned view) {
+inline constexpr u16 kApartAccess = 1 << 14;  // what finds the operand is not its host address alone
+inline constexpr u16 access_detail(unsigned size, bool write, bool aligned, bool group, unsigned view,
+                                   bool apart = false) {
   return u16(size | (write ? kWriteAccess : 0) | (aligned ? kAlignedAccess : 0) | (group ? kGroupAccess : 0) |
-             view << kViewShift);
+             view << kViewShift | (apart ? kApartAccess : 0));
 }
+inline constexpr unsigned view_of_access(u16 detail) { return detail >> kViewShift & 3; }
 // kMissed: the linear address agreed, the context did not. kMissed and kFar: it is of a link to another page, which says
 // FarWords.
 inline constexpr u16 kOtherContext = 1, kFromLink = 2;

@@ -153,16 +153,14 @@ const u8* Translator::interpret_one() {
 
 // Code looked at the entry that kScratch names, and has the address less its tag.
 const u8* Translator::access(const Exit& exit, const u8* record) {
-  const mmu::View view = mmu::View(exit.detail >> kViewShift);
-  const mmu::Mmu& mmu = interpreter_.mmu();
-  const mmu::TlbTable& table = exit.detail & kWriteAccess ? mmu.write_table(view) : mmu.read_table(view);
-  frame_.address ^= table.tags[frame_.scratch];
+  const mmu::Tlb& tlb = interpreter_.mmu().tlb(mmu::View(view_of_access(exit.detail)));
+  frame_.address ^= tlb.tags[(exit.detail & kWriteAccess) != 0][frame_.scratch];
   const Filled filled = fill_table(frame_.address, exit.detail);
   switch (filled.how) {
     case Filled::How::kHit: return record + exit.to;
     case Filled::How::kGranted:
-      frame_.address = u64(filled.host);
-      frame_.scratch = 0;
+      frame_.scratch = u64(filled.host) - frame_.address;
+      if (!(exit.detail & kApartAccess)) frame_.address = u64(filled.host);
       return record[offsetof(Exit, give_back)] == kSaidByCaller ? frame_.caller
                                                                 : record + exit.to + Sequences::look_up_bytes(layout_);
     case Filled::How::kInterpret: settle(exit); return interpret_one();
@@ -200,7 +198,7 @@ Filled Translator::fill_table(u64 linear, u16 access) {
   }
   if ((access & kAlignedAccess) && (linear & (size - 1))) return {How::kInterpret};
   if (!x86::is_canonical(linear)) return {How::kInterpret};
-  const mmu::View view = mmu::View(access >> kViewShift);
+  const mmu::View view = mmu::View(view_of_access(access));
   const mmu::Access kind = access & kWriteAccess ? mmu::Access::kWrite : mmu::Access::kRead;
   mmu::Translation t;
   mmu::Mmu& mmu = interpreter_.mmu();

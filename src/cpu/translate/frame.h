@@ -113,7 +113,11 @@ struct Layout {
   i32 segment = 0;          // the first x86::Segment
   i32 attention = 0;        // Interpreter's
   i32 arithmetic = 0;       // Interpreter's, between runs of code
-  i32 tables[mmu::kViews][2] = {};
+  struct Tlb {
+    i32 tags[2] = {};  // [to be written]
+    i32 hosts = 0, distances = 0;
+  };
+  std::array<Tlb, mmu::kViews> tlb{};
   bool has_bmi = false;  // the host: BMI1 and BMI2
 };
 

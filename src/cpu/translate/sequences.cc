@@ -20,12 +20,13 @@ void Sequences::tlb_index() {
 }
 
 // mmu/tlb.h says what an entry is.
-u8* Sequences::look_up(i32 table, unsigned size, bool aligned, bool apart) {
+u8* Sequences::look_up(unsigned view, bool write, unsigned size, bool aligned, Gives gives) {
   const u8* const begin = a_.at();
+  const Layout::Tlb& tlb = layout_.tlb[view];
+  const auto entry = [&](i32 table) { return Address{kFrameReg, table + below_, kScratch, 3}; };
   u8* miss;
   tlb_index();
-  const i32 tags = table + i32(offsetof(mmu::TlbTable, tags)) + below_;
-  a_.op({.code = 0x33, .wide = true}, kAddressReg, Address{kFrameReg, tags, kScratch, 3});
+  a_.op({.code = 0x33, .wide = true}, kAddressReg, entry(tlb.tags[write]));
   if (aligned) {
     a_.op({.code = 0xf7, .wide = true}, 0, kAddressReg);  // test
     a_.immediate(u32(~(memory::kPageSize - size)), 4);
@@ -34,11 +35,11 @@ u8* Sequences::look_up(i32 table, unsigned size, bool aligned, bool apart) {
     a_.arithmetic(7, kAddressReg, i32(memory::kPageSize - size));
     miss = a_.jump_if(kNbe);
   }
-  const Address host{kFrameReg, table + i32(offsetof(mmu::TlbTable, hosts)) + below_, kScratch, 3};
-  if (apart)
-    a_.load(kScratch, host);
-  else
-    a_.op({.code = 0x03, .wide = true}, kAddressReg, host);
+  switch (gives) {
+    case Gives::kHost: a_.op({.code = 0x03, .wide = true}, kAddressReg, entry(tlb.hosts)); break;
+    case Gives::kSum: a_.load(kScratch, entry(tlb.hosts)); break;
+    case Gives::kDistance: a_.load(kScratch, entry(tlb.distances)); break;
+  }
   POLLUX_CHECK(below_ || a_.at() - begin == look_up_bytes(layout_), "who comes back behind a look-up knows its length");
   return miss;
 }

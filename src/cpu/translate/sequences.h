@@ -14,10 +14,15 @@ class Sequences {
  public:
   Sequences(Assembler& a, const Layout& layout, i32 below) : a_(a), layout_(layout), below_(below) {}
 
-  // kAddressReg: linear, becomes host. kScratch: the entry's index. The flags are lost. Returns the jump of
-  // a miss, which finds the address less the entry's tag.
-  // apart: the host address is the sum of both registers then.
-  u8* look_up(i32 table, unsigned size, bool aligned, bool apart = false);
+  // What a look-up gives.
+  enum class Gives : u8 {
+    kHost,      // kAddressReg: the host address
+    kSum,       // of kAddressReg and kScratch: likewise
+    kDistance,  // kScratch: of the host address from the linear one; a cycle earlier
+  };
+  // Of the linear address in kAddressReg. The flags and, of both registers, what is not given are lost. Returns the
+  // jump of a miss, which finds the address less the entry's tag, and the entry's index in kScratch.
+  u8* look_up(unsigned view, bool write, unsigned size, bool aligned, Gives gives = Gives::kHost);
   static unsigned look_up_bytes(const Layout& layout) { return layout.has_bmi ? 34 : 43; }
 
   // kAddressReg: linear; then kScratch: the jump entry's place. Returns the jumps of a miss: another address, another

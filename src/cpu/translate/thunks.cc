@@ -59,7 +59,7 @@ void push_caller(Assembler& a) { a.op({.code = 0xff}, 6, in_frame(offsetof(Frame
 const u8* write_look_up(Assembler& a, const Thunks& t, const Layout& layout, unsigned view, bool write, unsigned size,
                         bool aligned) {
   const u8* const begin = a.at();
-  u8* const miss = Sequences(a, layout, kReturnAddress).look_up(layout.tables[view][write], size, aligned);
+  u8* const miss = Sequences(a, layout, kReturnAddress).look_up(view, write, size, aligned);
   a.byte(kRet);
   a.link_here(miss);
   if (!aligned) {

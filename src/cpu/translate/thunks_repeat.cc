@@ -70,7 +70,7 @@ class Repeat {
   // kAddressReg: behind the last byte in host memory.
   void host_end(Reg guest, bool write) {
     a_.mov(kAddressReg, guest);
-    fail_at(Sequences(a_, layout_, kReturnAddress).look_up(layout_.tables[view_][write], 1, false));
+    fail_at(Sequences(a_, layout_, kReturnAddress).look_up(view_, write, 1, false));
     // What remains of the page, less what is wanted, is not negative.
     a_.mov32(kScratch, kAddressReg);
     a_.arithmetic(4, kScratch, i32(memory::kPageMask), false);

@@ -41,8 +41,10 @@ Layout layout_of(const Frame& frame, interpret::Interpreter& cpu, bool has_bmi) 
   l.attention = distance(frame, cpu.attention_cell());
   l.arithmetic = distance(frame, cpu.arithmetic_cell());
   for (unsigned view = 0; view < mmu::kViews; ++view) {
-    l.tables[view][0] = distance(frame, cpu.mmu().read_table(mmu::View(view)));
-    l.tables[view][1] = distance(frame, cpu.mmu().write_table(mmu::View(view)));
+    const mmu::Tlb& tlb = cpu.mmu().tlb(mmu::View(view));
+    l.tlb[view] = {{distance(frame, tlb.tags[0]), distance(frame, tlb.tags[1])},
+                   distance(frame, tlb.hosts),
+                   distance(frame, tlb.distances)};
   }
   return l;
 }

@@ -136,11 +136,13 @@ class Writer {
   void linear_address(const decode::Decoded& d, i32 extra);                          // to kAddressReg
   void add_segment_base(const decode::Decoded& d);                                   // to kAddressReg
   void check_limit(const decode::Decoded& d);                                        // of kAddressReg in FS and GS
-  // kAddressReg: linear, becomes host; apart: so does its sum with kScratch.
-  void look_up(const Access& access, unsigned size, bool write, bool apart = false);
+  // Of the linear address in kAddressReg. compact_: gives kHost.
+  void look_up(const Access& access, unsigned size, bool write, Sequences::Gives gives = Sequences::Gives::kHost);
   // operand_ becomes the host's name of the step's memory operand; apart: kScratch may be a part of it, which saves an
   // addition on the way.
   void operand_address(bool apart = false);
+  // While code accesses the operand, its linear address is a register of the host's and a displacement.
+  bool is_plain(const decode::Decoded& d) const;
   bool leaves_scratch() const;
   Address stack_address(Reg base, i32 displacement, bool write);  // of the step's stack access
   void check_alignment(const Access& access);

@@ -55,7 +55,7 @@ void Writer::add_segment_base(const decode::Decoded& d) {
   a_->op({.code = 0x03, .wide = !code32_}, kAddressReg, Address{kFrameReg, base});
 }
 
-void Writer::look_up(const Access& access, unsigned size, bool write, bool apart) {
+void Writer::look_up(const Access& access, unsigned size, bool write, Sequences::Gives gives) {
   const bool group = access.kind == Access::Kind::kFirst;
   const bool aligned = access.aligned && !group;
   if (group) size = access.span;
@@ -66,8 +66,9 @@ void Writer::look_up(const Access& access, unsigned size, bool write, bool apart
                  caller_word(group));
   } else {
     const u8* const again = a_->at();
-    u8* const miss = pieces().look_up(layout_.tables[view_][write], size, aligned, apart);
-    early_exit(miss, ExitKind::kAccess, access_detail(size, write, aligned, group, view_), again);
+    u8* const miss = pieces().look_up(view_, write, size, aligned, gives);
+    const bool apart = gives != Sequences::Gives::kHost;
+    early_exit(miss, ExitKind::kAccess, access_detail(size, write, aligned, group, view_, apart), again);
   }
   if (group) keep_group(access);
 }
@@ -86,12 +87,29 @@ void Writer::operand_address(bool apart) {
   linear_address(d, -i32(operand_.displacement));
   check_alignment(access);  // before the look-up, which may set an accessed bit
   apart &= !compact_ && access.kind == Access::Kind::kAlone;
+  using Gives = Sequences::Gives;
+  const Gives gives = !apart ? Gives::kHost : is_plain(d) ? Gives::kDistance : Gives::kSum;
   for (unsigned k = 0; k < d.operand_count; ++k) {
     if (d.operands[k].kind == decode::OperandKind::kMemory)
-      look_up(access, d.operands[k].bits / 8, d.operands[k].written, apart);
+      look_up(access, d.operands[k].bits / 8, d.operands[k].written, gives);
   }
   if (apart) operand_.index = kScratch;
+  if (gives == Gives::kDistance) {
+    operand_.base = kHostOf[d.base];
+    operand_.displacement = i32(d.displacement);
+  }
   clobbered();
+}
+
+bool Writer::is_plain(const decode::Decoded& d) const {
+  if (d.base == decode::kNoRegister || d.base == decode::kRipRegister || d.index != decode::kNoRegister) return false;
+  if (d.segment == x86::kFs || d.segment == x86::kGs || d.address_size != 8) return false;
+  // Code may exchange the halves of a register that has a high byte.
+  const auto is_high_byte_of_base = [&](const decode::Operand& o) {
+    return o.kind == decode::OperandKind::kGpr && o.number == d.base + 16;
+  };
+  if (std::ranges::any_of(std::span(d.operands).first(d.operand_count), is_high_byte_of_base)) return false;
+  return kHostOf[d.base] != kInMemory;
 }
 
 // Of operand_, while kAddressReg is either address: page and host page are aligned alike.
