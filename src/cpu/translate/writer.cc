@@ -9,6 +9,7 @@ void Writer::write(const Trace& trace, bool compact, std::optional<u16> heat, Tr
   code32_ = interpreter_.code_size() == decode::CodeSize::k32;
   repair_ = Repair::kNone;
   flag_step_ = -1;
+  zero_ = false;
   hold_nothing();
   early_exits_.clear();
   edges_.clear();

@@ -65,6 +65,7 @@ class Writer {
     Where where;
     Repair repair;
     int flag_step;
+    bool zero;
   };
 
   // writer.cc
@@ -128,6 +129,8 @@ class Writer {
   void give_flags(const FlagEffect& effect);
   void flags_written(const FlagEffect& effect);
   bool host_knows(Condition c) const;
+  // Whether ZF alone tells what the flags in the host's are, where it is set.
+  bool zero_tells_all() const;
   // Makes a condition of the guest's flags one of the host's.
   Condition host_condition(Condition c);
 
@@ -282,6 +285,7 @@ class Writer {
   unsigned given_back_ = 0;  // instructions behind the step that are counted no more
   bool repeating_ = false;  // the step before the trace stops, which needs its flags
   int flag_step_ = -1;      // that made the flags, when where_ is kHost
+  bool zero_ = false;  // where_ is kHost: they are those of a result that is zero, and that is all there is to them
   Address operand_{kAddressReg};
   struct Held {  // by a scratch register while nothing names it
     Reg scratch;

@@ -9,7 +9,11 @@ void Writer::write_branch() {
   const Step& s = step();
   const unsigned wanted = (s.d.opcode & 15) ^ (s.taken ? 1 : 0);
   const Condition c = host_condition(Condition(wanted));
-  edges_.push_back({a_->jump_if(c), index_, s.taken ? i64(s.end()) : branch_target(s), where_, repair_, flag_step_});
+  const bool tells = zero_tells_all();
+  const bool leaves_if_zero = zero_ || (tells && c == kZ);
+  edges_.push_back(
+      {a_->jump_if(c), index_, s.taken ? i64(s.end()) : branch_target(s), where_, repair_, flag_step_, leaves_if_zero});
+  if (tells && c == kNz) zero_ = true;
 }
 
 // Out of line: the way of a taken branch.
@@ -17,6 +21,7 @@ void Writer::edge(const Edge& e) {
   where_ = e.where;
   repair_ = e.repair;
   flag_step_ = e.flag_step;
+  zero_ = e.zero;
   index_ = e.step;
   a_->link_here(e.from);
   go_to(e.target, e.step, e.from);
@@ -29,6 +34,7 @@ void Writer::go_to(i64 target, unsigned from, u8* jump) {
     go_far(target, before_step(), rest);
     return;
   }
+  if (!jump && zero_ && !pending_from(index_ + 1)) save_flags();  // which is short
   // The translator links the jump when it is taken for the first time; where something comes before the jump, it writes
   // code over the record.
   Assembler* const here = a_;

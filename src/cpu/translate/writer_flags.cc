@@ -6,6 +6,12 @@
 
 namespace pollux::cpu::translate {
 
+namespace {
+
+constexpr u16 kFlagsOfZero = 0x4600;  // ZF and PF, and the bit that is always set (interpret/host_flags.h)
+
+}  // namespace
+
 // For an exit's record.
 u16 Writer::flags_from() const {
   if (where_ == Where::kPending) return Exit::kPending;
@@ -74,7 +80,9 @@ bool Writer::only_exits_need_entry_flags(u16& changed) const {
 
 void Writer::save_flags() {
   if (where_ != Where::kHost) return;
-  if (compact_ && repair_ == Repair::kNone)
+  if (zero_)
+    a_->op({.code = 0xc7, .prefix66 = true}, 0, frame(offsetof(Frame, arithmetic))), a_->immediate(kFlagsOfZero, 2);
+  else if (compact_ && repair_ == Repair::kNone)
     a_->call(thunks_.save_flags);
   else
     pieces().save_flags(repair_);
@@ -119,10 +127,25 @@ bool Writer::can_remake(unsigned from) const {
   return false;
 }
 
+bool Writer::zero_tells_all() const {
+  if (where_ != Where::kHost || flag_step_ < 0 || repair_ != Repair::kNone) return false;
+  switch (trace_->steps[unsigned(flag_step_)].d.mnemonic) {
+    case ZYDIS_MNEMONIC_AND:
+    case ZYDIS_MNEMONIC_CMP:
+    case ZYDIS_MNEMONIC_NEG:
+    case ZYDIS_MNEMONIC_OR:
+    case ZYDIS_MNEMONIC_SUB:
+    case ZYDIS_MNEMONIC_TEST:
+    case ZYDIS_MNEMONIC_XOR: return true;
+    default: return false;
+  }
+}
+
 void Writer::clobbered() {
   if (where_ == Where::kHost) where_ = Where::kNowhere;
   if (where_ == Where::kBoth) where_ = Where::kMemory;
   repair_ = Repair::kNone;
+  zero_ = false;
 }
 
 // Gives the host's flags what the step reads, and what it leaves as it was.
@@ -143,6 +166,7 @@ void Writer::give_flags(const FlagEffect& effect) {
 
 void Writer::flags_written(const FlagEffect& effect) {
   if (!effect.writes_all && !effect.writes_some) return;
+  zero_ = false;
   if (!needed_after()) {
     where_ = Where::kNowhere;
     repair_ = Repair::kNone;

@@ -23,6 +23,7 @@ void Writer::write_shift() {
   if (s.d.has_memory) operand_address();
   give_flags(s.flags);
   flag_step_ = int(index_);
+  zero_ = false;
   if (!s.d.has_memory && s.flags.writes_all && needed_after() && can_remake(index_ + 1)) {
     keep_shifted();
     same_instruction(opcode_of(s.d), s.d);

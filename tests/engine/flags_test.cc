@@ -1,0 +1,58 @@
+// Flags that code knows without having kept them.
+#include <gtest/gtest.h>
+
+#include "engines.h"
+#include "x86/flags.h"
+
+namespace pollux::test::engine {
+namespace {
+
+class Flags : public testing::TestWithParam<const char*> {
+ protected:
+  // Turns of: made; jne out; mov rdx, [rsi]; pushfq; pop rdi; sub ecx, 1; jnz next; out: hlt. What is pushed in the end.
+  u64 pushed(std::vector<u8> made) {
+    Machine m(GetParam());
+    m.long_mode();
+    m.put<u64>(kOperand, 0);
+    m.state().gpr[x86::kRbx] = kOperand;
+    m.state().gpr[x86::kRsi] = kOperand + 64;
+    m.state().gpr[x86::kRsp] = 0x9800;
+    m.state().gpr[x86::kRcx] = kTurns;
+    m.state().gpr[x86::kRax] = 0;
+    std::vector<u8> code = std::move(made);
+    const auto then = [&](std::initializer_list<u8> bytes) { code.insert(code.end(), bytes); };
+    then({0x75, 10, 0x48, 0x8b, 0x16, 0x9c, 0x5f, 0x83, 0xe9, 0x01, 0x75});
+    then({u8(-int(code.size() + 1)), 0xf4});
+    m.code(code);
+    EXPECT_EQ(m.run(u64{1} << 40), cpu::StopReason::kHalted);
+    EXPECT_EQ(m.state().gpr[x86::kRcx], 0u);
+    return m.state().gpr[x86::kRdi] & x86::kArithmeticFlags;
+  }
+
+  static constexpr u64 kOperand = 0x9000, kZero = x86::kZf | x86::kPf;
+  static constexpr unsigned kTurns = 20'000;
+};
+
+TEST_P(Flags, OfAComparisonWithMemoryThatIsEqual) { EXPECT_EQ(pushed({0x48, 0x3b, 0x03}), kZero); }
+TEST_P(Flags, OfATestOfMemoryThatIsZero) { EXPECT_EQ(pushed({0xf6, 0x03, 0xff}), kZero); }
+TEST_P(Flags, OfADifferenceThatIsZero) { EXPECT_EQ(pushed({0x29, 0xc0}), kZero); }
+TEST_P(Flags, OfANegatedZero) { EXPECT_EQ(pushed({0xf7, 0xd8}), kZero); }
+
+// ZF does not tell all.
+TEST_P(Flags, OfAZeroWithACarry) {
+  // mov eax, -1; then stc; inc eax, or add eax, 1
+  EXPECT_EQ(pushed({0xb8, 0xff, 0xff, 0xff, 0xff, 0xf9, 0xff, 0xc0}), kZero | x86::kCf | x86::kAf);
+  EXPECT_EQ(pushed({0xb8, 0xff, 0xff, 0xff, 0xff, 0x83, 0xc0, 0x01}), kZero | x86::kCf | x86::kAf);
+}
+
+// The same behind a zero that did.
+TEST_P(Flags, OfAZeroBehindAnotherOne) {
+  // cmp rax, [rbx]; jne to the next instruction; mov eax, -1; add eax, 1
+  EXPECT_EQ(pushed({0x48, 0x3b, 0x03, 0x75, 0, 0xb8, 0xff, 0xff, 0xff, 0xff, 0x83, 0xc0, 0x01}),
+            kZero | x86::kCf | x86::kAf);
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, Flags, testing::Values("interpret", "translate", "check"));
+
+}  // namespace
+}  // namespace pollux::test::engine
