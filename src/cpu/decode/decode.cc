@@ -178,7 +178,7 @@ DecodeStatus decode(CodeSize code_size, ByteSpan bytes, Decoded& out) {
     const ZydisDecodedOperand& from = operands[i];
     if (from.type != ZYDIS_OPERAND_TYPE_REGISTER || !(from.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)) continue;
     const Operand reg = register_operand(from);
-    if (reg.kind == OperandKind::kGpr) out.gprs_written |= u16(1u << (reg.number < 16 ? reg.number : reg.number - 16));
+    if (reg.kind == OperandKind::kGpr) out.gprs_written |= u16(1u << reg.gpr());
   }
   unsigned immediates = 0;
   for (unsigned i = 0; i < z.operand_count_visible && i < out.operands.size(); ++i) {

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "cpu/decode/mnemonic.h"
+#include "x86/state.h"
 
 namespace pollux::cpu::decode {
 
@@ -41,6 +42,10 @@ struct Operand {
   bool read = false;     // perhaps: conditional accesses count
   bool written = false;  // likewise
   bool operator==(const Operand&) const = default;
+
+  bool is_high_byte() const { return kind == OperandKind::kGpr && number >= 16; }
+  // kGpr: the register that it is, or is a part of.
+  u8 gpr() const { return number < 16 ? number : number - 16; }
 };
 
 // What is needed to write the instruction again with other registers.
@@ -89,6 +94,9 @@ struct Decoded {
   u16 gprs_written = 0;  // bit n: general register n, explicitly or not, perhaps in part
   Encoding encoding;
   bool operator==(const Decoded&) const = default;
+
+  // The segments that have a base where the others are flat.
+  bool is_in_fs_or_gs() const { return segment == x86::kFs || segment == x86::kGs; }
 };
 
 enum class DecodeStatus : u8 {

@@ -66,12 +66,12 @@ void mem_reg(Interpreter& cpu, const Instruction& i) {
 template <class T, bool kForward>
 void scan(Interpreter& cpu, const Instruction& i, T value) {
   if (value == 0) {
-    cpu.set_arithmetic_raw(0x200 | kHostZf);
+    cpu.set_arithmetic_raw(kHostFixed | kHostZf);
     return;
   }
   const u64 wide = value;
   cpu.set_reg<T>(i.r[0], T(kForward ? __builtin_ctzll(wide) : 63 - __builtin_clzll(wide)));
-  cpu.set_arithmetic_raw(0x200);
+  cpu.set_arithmetic_raw(kHostFixed);
 }
 template <class T, bool kForward>
 void scan_reg(Interpreter& cpu, const Instruction& i) {
@@ -85,7 +85,7 @@ void scan_mem(Interpreter& cpu, const Instruction& i) {
 template <class T>
 void popcnt(Interpreter& cpu, const Instruction& i, T value) {
   cpu.set_reg<T>(i.r[0], T(__builtin_popcountll(value)));
-  cpu.set_arithmetic_raw(value == 0 ? 0x200 | kHostZf : 0x200);
+  cpu.set_arithmetic_raw(value == 0 ? kHostFixed | kHostZf : kHostFixed);
 }
 template <class T>
 void popcnt_reg(Interpreter& cpu, const Instruction& i) {

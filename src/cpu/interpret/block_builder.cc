@@ -71,7 +71,7 @@ Instruction to_instruction(const decode::Decoded& d, const Binding& row, u32 mod
   i.bits = u8((d.lock ? kLock : 0) | (d.rep ? kRep : 0) | (d.repne ? kRepne : 0) | (d.has_memory ? kHasMemory : 0));
   if (code_size != decode::CodeSize::k64 || d.address_size != 8) {
     i.bits |= kSegmented;
-  } else if (d.segment == x86::kFs || d.segment == x86::kGs) {
+  } else if (d.is_in_fs_or_gs()) {
     i.segment_base = base_cell(d.segment);
   }
   if (d.base == decode::kRipRegister) i.displacement += offset + d.length;

@@ -13,6 +13,7 @@ namespace pollux::cpu::interpret {
 
 inline constexpr u16 kHostOf = 1, kHostCf = 0x100, kHostPf = 0x400, kHostAf = 0x1000, kHostZf = 0x4000,
                      kHostSf = 0x8000;
+inline constexpr u16 kHostFixed = 0x200;  // the 1 between PF and CF
 
 // SF, ZF and PF of a value, with CF, AF and OF clear.
 template <class T>

@@ -23,7 +23,7 @@ using Wider = typename WiderOf<T>::type;
 constexpr u8 kD = x86::kRdx * 8;
 
 void set_overflow(Interpreter& cpu, bool overflow) {
-  cpu.set_arithmetic_raw(overflow ? u16(0x200 | kHostCf | kHostOf) : u16(0x200));
+  cpu.set_arithmetic_raw(overflow ? u16(kHostFixed | kHostCf | kHostOf) : kHostFixed);
 }
 
 // The pair that holds a double-width value: AX, DX:AX, EDX:EAX, RDX:RAX.

@@ -29,11 +29,6 @@ Mmu::Mmu(memory::GuestMemory& memory)
       writers_(memory.pages()),
       page_kind_(memory.pages()),
       table_pages_(memory.pages()) {
-  for (unsigned index = 0; index < kTlbEntries; ++index) {
-    for (Tlb* tlb : {&tables_.data[0], &tables_.data[1], &tables_.data[2], &tables_.empty}) {
-      for (Tlb::Table& tags : tlb->tags) tags[index] = no_page(index);
-    }
-  }
   set_control(0, 0, 0, 0);
 }
 

@@ -30,8 +30,14 @@ inline constexpr u64 no_page(unsigned index) { return u64(index ^ 1) << memory::
 
 struct Tlb {
   using Table = std::array<u64, kTlbEntries>;
-  std::array<Table, 2> tags{};  // [to be written]
+  std::array<Table, 2> tags;    // [to be written]
   Table hosts{}, distances{};   // of the page that both tags name, if both name one
+
+  Tlb() {
+    for (Table& table : tags) {
+      for (unsigned index = 0; index < kTlbEntries; ++index) table[index] = no_page(index);
+    }
+  }
 
   // Where so many bytes are in host memory; nullptr: a miss.
   std::byte* find(u64 linear, unsigned size, bool write) const {

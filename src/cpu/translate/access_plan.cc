@@ -88,7 +88,7 @@ class Planner {
       place.scale = d.scale;
       offset += i64(u64(values_[d.index].offset) << d.scale);
     }
-    if (d.segment == x86::kFs || d.segment == x86::kGs) {
+    if (d.is_in_fs_or_gs()) {
       if (word_ == 4) return;
       place.segment = d.segment;
     }

@@ -19,6 +19,7 @@ struct FlagEffect {
   bool reads_carry_alone = false;  // of what it reads and of what it leaves, only CF matters
   bool writes_all = false;
   bool writes_some = false;  // and not all
+  bool zero_tells_all = false;  // a result of zero sets ZF and PF, and clears the others
   Repair repair = Repair::kNone;
 };
 

@@ -39,7 +39,6 @@ unsigned memory_bytes(const Decoded& d) {
 }
 
 namespace {
-bool begins_anywhere(const Decoded& d) { return d.segment == x86::kFs || d.segment == x86::kGs; }
 bool has_registers(const Decoded& d) { return d.base != decode::kNoRegister || d.index != decode::kNoRegister; }
 }  // namespace
 
@@ -61,6 +60,6 @@ bool is_flat_operand(const Decoded& d, u32 mode) {
   return has_registers(d) || u32(d.displacement) <= u32(-memory_bytes(d));
 }
 
-bool may_pass_limit(const Decoded& d) { return begins_anywhere(d) && has_registers(d) && memory_bytes(d) > 1; }
+bool may_pass_limit(const Decoded& d) { return d.is_in_fs_or_gs() && has_registers(d) && memory_bytes(d) > 1; }
 
 }  // namespace pollux::cpu::translate

@@ -75,7 +75,7 @@ struct alignas(1 << 16) Frame {
   u16 pending = Exit::kNone;          // offset of the instruction whose flags a trace was entered without
   std::array<u64, kGroups> groups{};  // host addresses of ranges (access_plan.h)
   std::array<u64, kGuestsInMemory> guests{};  // registers
-  u64 kept = 0;                                      // the place of a call's jump entry
+  u64 kept = 0;                               // the place of a call's jump entry
 
   i32 relinks = 0;             // how many links may still miss before one is made new
   u64 target = 0;              // of a jump that is being made

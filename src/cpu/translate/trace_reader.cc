@@ -18,13 +18,12 @@ using decode::Decoded;
 using decode::OperandKind;
 using decode::Place;
 
-bool is_high_byte(const decode::Operand& o) { return o.kind == OperandKind::kGpr && o.number >= 16; }
-bool in_low_registers(const decode::Operand& o) { return o.number >= 16 || kHostOf[o.number] < 8; }
+bool in_low_registers(const decode::Operand& o) { return o.is_high_byte() || kHostOf[o.number] < 8; }
 
 // AH, CH, DH and BH cannot be named beside a REX prefix.
 bool writable_registers(const Decoded& d) {
   const auto end = d.operands.begin() + d.operand_count;
-  if (std::none_of(d.operands.begin(), end, is_high_byte)) return true;
+  if (std::none_of(d.operands.begin(), end, [](const decode::Operand& o) { return o.is_high_byte(); })) return true;
   return std::all_of(d.operands.begin(), end,
                      [](const decode::Operand& o) { return o.kind != OperandKind::kGpr || in_low_registers(o); });
 }
@@ -174,10 +173,10 @@ Action integer_action(const Decoded& d, bool supervisor, unsigned word) {
     case ZYDIS_MNEMONIC_BSR: return d.operand_size >= 4 ? Action::kScan : Action::kInterpret;
     case ZYDIS_MNEMONIC_CMPXCHG:
       // AH beside memory changes places with AL, which is what it compares with.
-      return d.has_memory && is_high_byte(d.operands[1]) ? Action::kInterpret : Action::kSame;
+      return d.has_memory && d.operands[1].is_high_byte() ? Action::kInterpret : Action::kSame;
     case ZYDIS_MNEMONIC_XCHG:
-      return d.has_memory && !is_high_byte(d.operands[0]) && !is_high_byte(d.operands[1]) ? Action::kExchange
-                                                                                          : Action::kSame;
+      return d.has_memory && !d.operands[0].is_high_byte() && !d.operands[1].is_high_byte() ? Action::kExchange
+                                                                                            : Action::kSame;
     case ZYDIS_MNEMONIC_SHL:
     case ZYDIS_MNEMONIC_SHR:
     case ZYDIS_MNEMONIC_SAR:
@@ -185,8 +184,8 @@ Action integer_action(const Decoded& d, bool supervisor, unsigned word) {
     case ZYDIS_MNEMONIC_ROR:
       if (d.encoding.immediate_bytes) return shift_action(d);
       if (!counts_by_cl(d)) return Action::kSame;
-      return d.has_memory || d.operands[0].number == x86::kRcx || is_high_byte(d.operands[0]) ? Action::kInterpret
-                                                                                              : Action::kShiftByCl;
+      return d.has_memory || d.operands[0].number == x86::kRcx || d.operands[0].is_high_byte() ? Action::kInterpret
+                                                                                               : Action::kShiftByCl;
     case ZYDIS_MNEMONIC_RCL:
     case ZYDIS_MNEMONIC_RCR:
       return d.encoding.map == 0 && (d.opcode == 0xd0 || d.opcode == 0xd1) ? Action::kSame : Action::kInterpret;
@@ -238,7 +237,7 @@ bool repeats(const Decoded& d) {
     case ZYDIS_MNEMONIC_MOVSB:
     case ZYDIS_MNEMONIC_MOVSW:
     case ZYDIS_MNEMONIC_MOVSD:
-    case ZYDIS_MNEMONIC_MOVSQ: return d.segment != x86::kFs && d.segment != x86::kGs;
+    case ZYDIS_MNEMONIC_MOVSQ: return !d.is_in_fs_or_gs();
     default: return false;
   }
 }

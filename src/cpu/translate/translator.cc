@@ -187,11 +187,11 @@ u32 Translator::mode() const {
   return interpreter_.mode_bits() | u32(interpreter_.view()) << kViewShiftInMode | interpreter_.flat_bits();
 }
 
-Translation* Translator::known_jump(u64 linear, u64 context) {
+Translation* Translator::known_jump(u64 linear, u64 here) {
   look_after_jumps();
   const unsigned index = jump_index(linear);
   const JumpEntry& jump = frame_.jumps[index];
-  return jump.linear == linear && jump.context == context ? jump_targets_[index] : nullptr;
+  return jump.linear == linear && jump.context == here ? jump_targets_[index] : nullptr;
 }
 
 Translation* Translator::find(u64 rip, interpret::Advance& how) {

@@ -114,7 +114,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   bool may_translate() const;
   u32 mode() const;
   // Where the jump entries lead from linear; nullptr: they do not know.
-  Translation* known_jump(u64 linear, u64 context);
+  Translation* known_jump(u64 linear, u64 here);
   // nullptr: executing at rip faults, or is for the interpreter; how then says how far.
   Translation* find(u64 rip, interpret::Advance& how);
   Translation* find_or_make(u64 rip, interpret::Advance& how,

@@ -7,9 +7,7 @@ void Writer::write(const Trace& trace, bool compact, std::optional<u16> heat, Tr
   heat_ = heat;
   view_ = unsigned(interpreter_.view());
   code32_ = interpreter_.code_size() == decode::CodeSize::k32;
-  repair_ = Repair::kNone;
-  flag_step_ = -1;
-  zero_ = false;
+  flags_ = {};
   hold_nothing();
   early_exits_.clear();
   edges_.clear();
@@ -23,7 +21,7 @@ void Writer::write(const Trace& trace, bool compact, std::optional<u16> heat, Tr
   if (trace.steps.empty()) {
     a_ = cold_;
     const u8* const host_entry = a_->at();
-    where_ = Where::kHost;
+    flags_.where = Where::kHost;
     save_flags();
     begin_at(host_entry);
     write_interpreted();
@@ -45,21 +43,21 @@ void Writer::write(const Trace& trace, bool compact, std::optional<u16> heat, Tr
 // is saved, and the instructions are counted just before they are overwritten.
 void Writer::entry() {
   index_ = 0;
-  where_ = Where::kHost;
+  flags_.where = Where::kHost;
   const u8* const host_entry = a_->at();
   budget_repeats_ = overwrites_entry_flags();
   if (budget_repeats_) {
-    where_ = Where::kNowhere;
+    flags_.where = Where::kNowhere;
     begin_at(host_entry);
     for (; !overwrites_flags(step()); ++index_) write_step(index_);
   } else {
     save_flags();
     begin_at(host_entry);
-    where_ = Where::kMemory;
+    flags_.where = Where::kMemory;
     if (only_exits_need_entry_flags(out_->changed)) {
       a_->op({.code = 0xc7, .prefix66 = true}, 0, frame(offsetof(Frame, pending))), a_->immediate(Exit::kNone, 2);
       out_->lazy_behind = u8(a_->at() - out_->memory_entry);
-      where_ = Where::kPending;
+      flags_.where = Where::kPending;
     }
   }
   budget_step_ = index_;
@@ -146,7 +144,7 @@ void Writer::write_stubs() {
   index_ = budget_step_;
   if (budget_repeats_) {
     // The flags are gone, but the next instruction makes new ones and needs nothing else.
-    where_ = Where::kNowhere;
+    flags_.where = Where::kNowhere;
     if (rest_.where == Where::kRemade) keep_shifted();
     repeating_ = true;
     write_step(budget_step_);
@@ -192,7 +190,7 @@ void Writer::write_stubs() {
 
 void Writer::note_rest() {
   POLLUX_CHECK(held_group_.number == kInMemory, "nothing is looked up before the instructions are counted");
-  rest_ = {a_->at(), where_, {kInMemory, kInMemory}};
+  rest_ = {a_->at(), flags_.where, {kInMemory, kInMemory}};
   for (unsigned n = 0; n < held_.size(); ++n) {
     if (still_holds(held_[n], held_[n].number)) rest_.held[n] = held_[n].number;
   }
@@ -200,7 +198,7 @@ void Writer::note_rest() {
 
 // The flags are in memory.
 void Writer::go_to_rest() {
-  where_ = Where::kMemory;
+  flags_.where = Where::kMemory;
   if (rest_.where == Where::kHost) restore_flags();
   for (unsigned n = 0; n < held_.size(); ++n) {
     if (rest_.held[n] != kInMemory) a_->load(held_[n].scratch, guest(rest_.held[n]));

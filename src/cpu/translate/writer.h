@@ -3,9 +3,9 @@
 // Rules of the code it writes
 //  1. An instruction changes nothing before its last possible exit; at every exit the state is that of an instruction
 //     boundary, with the flags in memory, or with an instruction that makes them again.
-//  2. The arithmetic flags are in the host's flags, in memory, both, or to be made again; the writer knows where at each
-//     point (where_). Code that destroys the host's flags saves them first, if anything but exits still needs them, or
-//     what they follow from changes.
+//  2. The arithmetic flags are in the host's flags, in memory, both, or to be made again; the writer knows where at
+//     each point (flags_). Code that destroys the host's flags saves them first, if anything but exits still needs
+//     them, or what they follow from changes.
 //  3. A trace counts all its instructions once, at its beginning or before the first instruction that overwrites the
 //     flags; an early exit gives back what was not executed.
 //  4. kAddressReg and kScratch hold nothing from one instruction to the next but what holder() says.
@@ -45,7 +45,7 @@ class Writer {
   void write(const Trace& trace, bool compact, std::optional<u16> heat, Translation& out);
 
  private:
-  // kRemade: nowhere, but an exit can make them again from registers (flag_step_).
+  // kRemade: nowhere, but an exit can make them again from registers (flags_.step).
   // kPending: as at the entry, in memory or likewise (Frame::pending); only exits need them.
   enum class Where : u8 { kHost, kMemory, kBoth, kNowhere, kRemade, kPending };
 
@@ -58,14 +58,18 @@ class Writer {
     u16 used;        // registers that the flags follow from, as bits
     const u8* back;  // where code goes on; nullptr: nowhere
   };
+  struct Flags {  // the guest's
+    Where where = Where::kHost;
+    // Where they are in the host's:
+    Repair repair = Repair::kNone;
+    int step = -1;      // that made them; -1: they cannot be made again
+    bool zero = false;  // they are those of a result that is zero, and that tells all of them
+  };
   struct Edge {  // a side exit
     u8* from;
     unsigned step;
     i64 target;
-    Where where;
-    Repair repair;
-    int flag_step;
-    bool zero;
+    Flags flags;
   };
 
   // writer.cc
@@ -118,19 +122,17 @@ class Writer {
   static std::optional<u16> remade_from(const Step& step);
   bool only_exits_need_entry_flags(u16& changed) const;
   bool overwrites_entry_flags() const;   // before anything can look, and soon
-  bool can_remake(unsigned from) const;  // the flags of flag_step_, at every exit of steps from there on
+  bool can_remake(unsigned from) const;  // the flags of flags_.step, at every exit of steps from there on
   // For the exit's record.
   u16 flags_from() const;
   void early_exit(u8* from, ExitKind kind = ExitKind::kInterpret, u16 detail = 0, const u8* back = nullptr) {
-    const u16 used = where_ == Where::kRemade ? pending_from(index_).value_or(0) : u16{0};
+    const u16 used = flags_.where == Where::kRemade ? pending_from(index_).value_or(0) : u16{0};
     early_exits_.push_back({from, kind, index_, flags_from(), detail, used, back});
   }
   void clobbered();
   void give_flags(const FlagEffect& effect);
   void flags_written(const FlagEffect& effect);
   bool host_knows(Condition c) const;
-  // Whether ZF alone tells what the flags in the host's are, where it is set.
-  bool zero_tells_all() const;
   // Makes a condition of the guest's flags one of the host's.
   Condition host_condition(Condition c);
 
@@ -201,7 +203,7 @@ class Writer {
   void jump_behind();
   void write_interpreted();
   void edge(const Edge& edge);
-  // From behind step, with the flags as where_ says. jump: that leads here; nullptr: none yet.
+  // From behind step, with the flags as flags_.where says. jump: that leads here; nullptr: none yet.
   void go_to(i64 target, unsigned step, u8* jump = nullptr);
   std::optional<u16> pending_from(unsigned executed) const;
   void load_operand_target();
@@ -268,8 +270,7 @@ class Writer {
   Translation* out_ = nullptr;
   bool compact_ = false;
   unsigned index_ = 0;
-  Where where_ = Where::kHost;
-  Repair repair_ = Repair::kNone;
+  Flags flags_;
   std::optional<u16> heat_;
   u8* hot_jump_ = nullptr;  // to where budget_jump_ goes
   u8* budget_jump_ = nullptr;
@@ -283,9 +284,7 @@ class Writer {
   };
   Rest rest_{};
   unsigned given_back_ = 0;  // instructions behind the step that are counted no more
-  bool repeating_ = false;  // the step before the trace stops, which needs its flags
-  int flag_step_ = -1;      // that made the flags, when where_ is kHost
-  bool zero_ = false;  // where_ is kHost: they are those of a result that is zero, and that is all there is to them
+  bool repeating_ = false;   // the step before the trace stops, which needs its flags
   Address operand_{kAddressReg};
   struct Held {  // by a scratch register while nothing names it
     Reg scratch;

@@ -9,19 +9,18 @@ void Writer::write_branch() {
   const Step& s = step();
   const unsigned wanted = (s.d.opcode & 15) ^ (s.taken ? 1 : 0);
   const Condition c = host_condition(Condition(wanted));
-  const bool tells = zero_tells_all();
-  const bool leaves_if_zero = zero_ || (tells && c == kZ);
-  edges_.push_back(
-      {a_->jump_if(c), index_, s.taken ? i64(s.end()) : branch_target(s), where_, repair_, flag_step_, leaves_if_zero});
-  if (tells && c == kNz) zero_ = true;
+  Flags away = flags_;
+  const bool made_here = flags_.where == Where::kHost && flags_.step >= 0;  // so that c is as the guest's condition
+  if (made_here && trace_->steps[unsigned(flags_.step)].flags.zero_tells_all) {
+    away.zero |= c == kZ;
+    flags_.zero |= c == kNz;
+  }
+  edges_.push_back({a_->jump_if(c), index_, s.taken ? i64(s.end()) : branch_target(s), away});
 }
 
 // Out of line: the way of a taken branch.
 void Writer::edge(const Edge& e) {
-  where_ = e.where;
-  repair_ = e.repair;
-  flag_step_ = e.flag_step;
-  zero_ = e.zero;
+  flags_ = e.flags;
   index_ = e.step;
   a_->link_here(e.from);
   go_to(e.target, e.step, e.from);
@@ -34,7 +33,7 @@ void Writer::go_to(i64 target, unsigned from, u8* jump) {
     go_far(target, before_step(), rest);
     return;
   }
-  if (!jump && zero_ && !pending_from(index_ + 1)) save_flags();  // which is short
+  if (!jump && flags_.zero && !pending_from(index_ + 1)) save_flags();  // which is short
   // The translator links the jump when it is taken for the first time; where something comes before the jump, it writes
   // code over the record.
   Assembler* const here = a_;
@@ -43,15 +42,15 @@ void Writer::go_to(i64 target, unsigned from, u8* jump) {
     a_ = cold_;
     a_->link_here(jump);
   }
-  const bool before = rest || repair_ != Repair::kNone;
-  if (repair_ != Repair::kNone) save_flags();
-  const bool host_flags = where_ == Where::kHost;
+  const bool before = rest || flags_.repair != Repair::kNone;
+  if (flags_.repair != Repair::kNone) save_flags();
+  const bool host_flags = flags_.where == Where::kHost;
   Exit out{.kind = ExitKind::kLink,
            .give_back = u8(rest),
            .offset = u16(target),
            .detail = host_flags ? kHostFlags : u16{0}};
   if (const auto used = host_flags ? pending_from(index_ + 1) : std::nullopt) {
-    out.flags_from = trace_->steps[unsigned(flag_step_)].offset;
+    out.flags_from = trace_->steps[unsigned(flags_.step)].offset;
     out.detail = *used;
   }
   exit(out, before ? nullptr : jump, host_flags ? thunks_.out_with_flags : thunks_.out);
@@ -61,9 +60,9 @@ void Writer::go_to(i64 target, unsigned from, u8* jump) {
 // The registers that the flags follow from, unchanged when so many steps have been executed; nothing: some are changed, or
 // they do not.
 std::optional<u16> Writer::pending_from(unsigned executed) const {
-  if (flag_step_ < 0 || trace_->steps[unsigned(flag_step_)].action != Action::kSame) return std::nullopt;
-  const std::optional<u16> used = remade_from(trace_->steps[unsigned(flag_step_)]);
-  for (unsigned n = unsigned(flag_step_) + 1; used && n < executed; ++n) {
+  if (flags_.step < 0 || trace_->steps[unsigned(flags_.step)].action != Action::kSame) return std::nullopt;
+  const std::optional<u16> used = remade_from(trace_->steps[unsigned(flags_.step)]);
+  for (unsigned n = unsigned(flags_.step) + 1; used && n < executed; ++n) {
     if (trace_->steps[n].d.gprs_written & *used) return std::nullopt;
   }
   return used;

@@ -1,21 +1,16 @@
 // Where the guest's flags are.
 #include <algorithm>
 
+#include "cpu/interpret/host_flags.h"
 #include "cpu/translate/writer.h"
 #include "x86/flags.h"
 
 namespace pollux::cpu::translate {
 
-namespace {
-
-constexpr u16 kFlagsOfZero = 0x4600;  // ZF and PF, and the bit that is always set (interpret/host_flags.h)
-
-}  // namespace
-
 // For an exit's record.
 u16 Writer::flags_from() const {
-  if (where_ == Where::kPending) return Exit::kPending;
-  return where_ == Where::kRemade ? trace_->steps[unsigned(flag_step_)].offset : Exit::kNone;
+  if (flags_.where == Where::kPending) return Exit::kPending;
+  return flags_.where == Where::kRemade ? trace_->steps[unsigned(flags_.step)].offset : Exit::kNone;
 }
 
 // The general registers that the step's flags follow from, once it has been executed; nothing: they do not.
@@ -26,7 +21,7 @@ std::optional<u16> Writer::remade_from(const Step& step) {
   u16 used = 0;
   for (unsigned k = 0; k < d.operand_count; ++k) {
     const decode::Operand& o = d.operands[k];
-    if (o.kind == decode::OperandKind::kGpr) used |= u16(1u << (o.number < 16 ? o.number : o.number - 16));
+    if (o.kind == decode::OperandKind::kGpr) used |= u16(1u << o.gpr());
   }
   const decode::Operand& to = d.operands[0];
   const decode::Operand& from = d.operands[1];
@@ -79,31 +74,32 @@ bool Writer::only_exits_need_entry_flags(u16& changed) const {
 }
 
 void Writer::save_flags() {
-  if (where_ != Where::kHost) return;
-  if (zero_)
-    a_->op({.code = 0xc7, .prefix66 = true}, 0, frame(offsetof(Frame, arithmetic))), a_->immediate(kFlagsOfZero, 2);
-  else if (compact_ && repair_ == Repair::kNone)
+  constexpr u16 kOfZero = interpret::kHostFixed | interpret::kHostZf | interpret::kHostPf;
+  if (flags_.where != Where::kHost) return;
+  if (flags_.zero)
+    a_->op({.code = 0xc7, .prefix66 = true}, 0, frame(offsetof(Frame, arithmetic))), a_->immediate(kOfZero, 2);
+  else if (compact_ && flags_.repair == Repair::kNone)
     a_->call(thunks_.save_flags);
   else
-    pieces().save_flags(repair_);
-  where_ = repair_ == Repair::kNone ? Where::kBoth : Where::kMemory;
-  repair_ = Repair::kNone;
+    pieces().save_flags(flags_.repair);
+  flags_.where = flags_.repair == Repair::kNone ? Where::kBoth : Where::kMemory;
+  flags_.repair = Repair::kNone;
 }
 
 void Writer::restore_flags() {
-  if (where_ != Where::kMemory) return;
+  if (flags_.where != Where::kMemory) return;
   a_->mov(kScratch, kRaxReg);
   a_->op({.code = 0xb7, .map = 1}, kRaxReg, frame(offsetof(Frame, arithmetic)));      // movzx eax, word
   a_->byte(0x04), a_->byte(0x7f);                                                     // add al, 0x7f: OF
   a_->byte(0x9e);                                                                     // sahf
   a_->mov(kRaxReg, kScratch);
-  where_ = Where::kBoth;
+  flags_.where = Where::kBoth;
 }
 
 void Writer::flags_before_clobber() {
-  if (where_ != Where::kHost || !step().needed_before) return;
+  if (flags_.where != Where::kHost || !step().needed_before) return;
   if (can_remake(index_))
-    where_ = Where::kRemade;
+    flags_.where = Where::kRemade;
   else
     save_flags();
 }
@@ -111,11 +107,11 @@ void Writer::flags_before_clobber() {
 // Only exits need the flags, the instruction that made them can be executed again (Interpreter::flags_again), and no
 // exit finds its registers changed.
 bool Writer::can_remake(unsigned from) const {
-  if (flag_step_ < 0 || repeating_) return false;
-  const std::optional<u16> used = remade_from(trace_->steps[unsigned(flag_step_)]);
+  if (flags_.step < 0 || repeating_) return false;
+  const std::optional<u16> used = remade_from(trace_->steps[unsigned(flags_.step)]);
   if (!used) return false;
   bool changed = false;
-  for (unsigned n = unsigned(flag_step_) + 1; n < count(); ++n) {
+  for (unsigned n = unsigned(flags_.step) + 1; n < count(); ++n) {
     const Step& later = trace_->steps[n];
     if (n >= from) {
       const Need need = need_of(later);
@@ -127,25 +123,11 @@ bool Writer::can_remake(unsigned from) const {
   return false;
 }
 
-bool Writer::zero_tells_all() const {
-  if (where_ != Where::kHost || flag_step_ < 0 || repair_ != Repair::kNone) return false;
-  switch (trace_->steps[unsigned(flag_step_)].d.mnemonic) {
-    case ZYDIS_MNEMONIC_AND:
-    case ZYDIS_MNEMONIC_CMP:
-    case ZYDIS_MNEMONIC_NEG:
-    case ZYDIS_MNEMONIC_OR:
-    case ZYDIS_MNEMONIC_SUB:
-    case ZYDIS_MNEMONIC_TEST:
-    case ZYDIS_MNEMONIC_XOR: return true;
-    default: return false;
-  }
-}
-
 void Writer::clobbered() {
-  if (where_ == Where::kHost) where_ = Where::kNowhere;
-  if (where_ == Where::kBoth) where_ = Where::kMemory;
-  repair_ = Repair::kNone;
-  zero_ = false;
+  if (flags_.where == Where::kHost) flags_.where = Where::kNowhere;
+  if (flags_.where == Where::kBoth) flags_.where = Where::kMemory;
+  flags_.repair = Repair::kNone;
+  flags_.zero = false;
 }
 
 // Gives the host's flags what the step reads, and what it leaves as it was.
@@ -153,33 +135,34 @@ void Writer::give_flags(const FlagEffect& effect) {
   const bool keeps = effect.writes_some && needed_after();
   if (!effect.reads && !keeps) return;
   if (effect.reads_carry_alone) {
-    if (where_ == Where::kHost && repair_ == Repair::kZeroOnly) save_flags();
-    if (where_ != Where::kMemory) return;
+    if (flags_.where == Where::kHost && flags_.repair == Repair::kZeroOnly) save_flags();
+    if (flags_.where != Where::kMemory) return;
     // bt word, 8: a longer load would have to wait for the store of the flags.
     a_->op({.code = 0xba, .map = 1, .prefix66 = true}, 4, frame(offsetof(Frame, arithmetic)));
     a_->immediate(8, 1);
     return;
   }
-  if (where_ == Where::kHost && (repair_ == Repair::kCarryOnly || repair_ == Repair::kZeroOnly)) save_flags();
+  if (flags_.where == Where::kHost && (flags_.repair == Repair::kCarryOnly || flags_.repair == Repair::kZeroOnly))
+    save_flags();
   restore_flags();
 }
 
 void Writer::flags_written(const FlagEffect& effect) {
   if (!effect.writes_all && !effect.writes_some) return;
-  zero_ = false;
+  flags_.zero = false;
   if (!needed_after()) {
-    where_ = Where::kNowhere;
-    repair_ = Repair::kNone;
+    flags_.where = Where::kNowhere;
+    flags_.repair = Repair::kNone;
     return;
   }
-  where_ = Where::kHost;
-  flag_step_ = effect.writes_all ? int(index_) : -1;
-  if (effect.writes_all || effect.reads_carry_alone) repair_ = effect.repair;
+  flags_.where = Where::kHost;
+  flags_.step = effect.writes_all ? int(index_) : -1;
+  if (effect.writes_all || effect.reads_carry_alone) flags_.repair = effect.repair;
 }
 
 bool Writer::host_knows(Condition c) const {
-  if (where_ != Where::kHost && where_ != Where::kBoth) return false;
-  switch (repair_) {
+  if (flags_.where != Where::kHost && flags_.where != Where::kBoth) return false;
+  switch (flags_.repair) {
     case Repair::kCarryOnly: return (c & ~1) == kO || (c & ~1) == kB;
     case Repair::kZeroOnly: return (c & ~1) == kZ;
     default: return true;

@@ -50,7 +50,7 @@ void Writer::check_limit(const decode::Decoded& d) {
 }
 
 void Writer::add_segment_base(const decode::Decoded& d) {
-  if (d.segment != x86::kFs && d.segment != x86::kGs) return;
+  if (!d.is_in_fs_or_gs()) return;
   const i32 base = d.segment == x86::kFs ? layout_.fs_base : layout_.gs_base;
   a_->op({.code = 0x03, .wide = !code32_}, kAddressReg, Address{kFrameReg, base});
 }
@@ -103,11 +103,9 @@ void Writer::operand_address(bool apart) {
 
 bool Writer::is_plain(const decode::Decoded& d) const {
   if (d.base == decode::kNoRegister || d.base == decode::kRipRegister || d.index != decode::kNoRegister) return false;
-  if (d.segment == x86::kFs || d.segment == x86::kGs || d.address_size != 8) return false;
+  if (d.is_in_fs_or_gs() || d.address_size != 8) return false;
   // Code may exchange the halves of a register that has a high byte.
-  const auto is_high_byte_of_base = [&](const decode::Operand& o) {
-    return o.kind == decode::OperandKind::kGpr && o.number == d.base + 16;
-  };
+  const auto is_high_byte_of_base = [&](const decode::Operand& o) { return o.is_high_byte() && o.gpr() == d.base; };
   if (std::ranges::any_of(std::span(d.operands).first(d.operand_count), is_high_byte_of_base)) return false;
   return kHostOf[d.base] != kInMemory;
 }

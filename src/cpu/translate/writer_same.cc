@@ -12,8 +12,6 @@ using decode::Operand;
 using decode::OperandKind;
 using decode::Place;
 
-bool is_high_byte(const Operand& o) { return o.kind == OperandKind::kGpr && o.number >= 16; }
-
 // SETcc and CMOVcc carry the condition in the opcode's low bits.
 std::optional<Condition> condition_of(const decode::Decoded& d) {
   const bool conditional = d.encoding.map == 1 && ((d.opcode & 0xf0) == 0x40 || (d.opcode & 0xf0) == 0x90);
@@ -22,7 +20,7 @@ std::optional<Condition> condition_of(const decode::Decoded& d) {
 }
 
 bool in_memory(const Operand& o) {
-  return o.kind == OperandKind::kGpr && !is_high_byte(o) && kHostOf[o.number] == kInMemory;
+  return o.kind == OperandKind::kGpr && !o.is_high_byte() && kHostOf[o.number] == kInMemory;
 }
 
 // ADD OR ADC SBB AND SUB XOR CMP, MOV: register and operand in either order.
@@ -95,7 +93,7 @@ bool Writer::write_with_cell(Opcode o, const decode::Decoded& d) {
   for (unsigned k = 0; k < d.operand_count; ++k) {
     const Operand& operand = d.operands[k];
     if (operand.kind == OperandKind::kImmediate || operand.place == Place::kImplied) continue;
-    if (is_high_byte(operand)) return false;
+    if (operand.is_high_byte()) return false;
     if (in_memory(operand)) {
       if (cell) return false;
       cell = &operand;
@@ -139,9 +137,9 @@ void Writer::same_instruction(Opcode o, const decode::Decoded& d) {
     if (operand.kind == OperandKind::kImmediate) continue;
     unsigned host = operand.number;
     if (operand.kind == OperandKind::kGpr) {
-      if (is_high_byte(operand)) {
-        host = operand.number - 16 + 4;
-        if (d.has_memory) swapped = operand.number - 16, host = unsigned(swapped);
+      if (operand.is_high_byte()) {
+        host = operand.gpr() + 4u;
+        if (d.has_memory) swapped = operand.gpr(), host = unsigned(swapped);
       } else {
         host = kHostOf[operand.number];
         if (host == kInMemory) {

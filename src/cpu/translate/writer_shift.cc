@@ -22,13 +22,12 @@ void Writer::write_shift() {
   const Step& s = step();
   if (s.d.has_memory) operand_address();
   give_flags(s.flags);
-  flag_step_ = int(index_);
-  zero_ = false;
+  flags_.step = int(index_);
   if (!s.d.has_memory && s.flags.writes_all && needed_after() && can_remake(index_ + 1)) {
     keep_shifted();
     same_instruction(opcode_of(s.d), s.d);
-    where_ = Where::kRemade;
-    repair_ = Repair::kNone;
+    flags_.where = Where::kRemade;
+    flags_.repair = Repair::kNone;
     return;
   }
   if (needed_after()) {
@@ -41,7 +40,7 @@ void Writer::write_shift() {
     same_instruction(opcode_of(s.d), s.d);
   }
   flags_written(s.flags);
-  flag_step_ = -1;  // what was shifted is lost
+  flags_.step = -1;  // what was shifted is lost
 }
 
 // For who makes the flags again.
@@ -58,7 +57,7 @@ void Writer::write_shift_by_cl() {
     same_instruction(opcode_of(s.d), s.d);
     if (twice) clear_upper_half(s.d);
     clobbered();
-    where_ = Where::kNowhere;
+    flags_.where = Where::kNowhere;
     return;
   }
   save_flags();
@@ -76,13 +75,13 @@ void Writer::write_shift_by_cl() {
     if (is_rotate(s.d.mnemonic)) restore_flags();
     const decode::Decoded last = by_one(s.d);
     same_instruction(opcode_of(last), last);
-    where_ = Where::kHost;
-    repair_ = s.flags.repair;
+    flags_.where = Where::kHost;
+    flags_.repair = s.flags.repair;
     save_flags();
   }
   a_->link_here(none);
   clear_upper_half(s.d);
-  where_ = Where::kMemory;
+  flags_.where = Where::kMemory;
 }
 
 // Of a result of 32 bits, also when the count was 0.
@@ -104,9 +103,9 @@ void Writer::write_double_shift() {
   same_instruction(opcode_of(d), d);
   if (!needed_after() || (d.immediate & count_mask(d)) <= 1) return flags_written(s.flags);
   save_double_shift_flags(d);
-  where_ = Where::kMemory;
-  repair_ = Repair::kNone;
-  flag_step_ = -1;
+  flags_.where = Where::kMemory;
+  flags_.repair = Repair::kNone;
+  flags_.step = -1;
 }
 
 // OF by the rule from the result: SHLD: its sign is not CF; SHRD: its two highest bits differ.

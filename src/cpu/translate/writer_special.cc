@@ -187,9 +187,9 @@ void Writer::exit_to_lend(u16 detail) {
 void Writer::write_lent(u16 detail) {
   save_flags();
   exit_to_lend(detail);
-  where_ = Where::kMemory;
-  repair_ = Repair::kNone;
-  flag_step_ = -1;
+  flags_.where = Where::kMemory;
+  flags_.repair = Repair::kNone;
+  flags_.step = -1;
 }
 
 }  // namespace pollux::cpu::translate
