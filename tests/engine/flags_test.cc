@@ -52,6 +52,12 @@ TEST_P(Flags, OfAZeroBehindAnotherOne) {
             kZero | x86::kCf | x86::kAf);
 }
 
+// By CL, so perhaps by nothing; by one in the last turn, which shifts the highest bit out.
+TEST_P(Flags, OfAShiftBehindAZero) {
+  // cmp rax, [rbx]; jne to the next instruction; mov edx, 0x80000000; shl edx, cl
+  EXPECT_EQ(pushed({0x48, 0x3b, 0x03, 0x75, 0, 0xba, 0, 0, 0, 0x80, 0xd3, 0xe2}), kZero | x86::kCf | x86::kOf);
+}
+
 INSTANTIATE_TEST_SUITE_P(Engines, Flags, testing::Values("interpret", "translate", "check"));
 
 }  // namespace
