@@ -117,6 +117,43 @@ TEST_P(Links, AnotherAddressSpaceIsEnteredInTheMiddle) {
   expect_both(m);
 }
 
+// Three addresses in turn, so that calls search, and two address spaces in turn that map them to other functions, so
+// that a search finds the address in the other context. next: call rdi; add rdi, 0x1000; cmp rdi, r8; cmove rdi, r9;
+// mov cr3, rsi; xchg rsi, rdx; dec ecx; jnz next; hlt
+constexpr unsigned kSearches = 10'000;
+
+void load_searches(Machine& m) {
+  load_pages(m);
+  m.map_at_1_gib({0x20000, 0x20000, 0x20000});
+  m.put<u64>(0x30000, 0x31000 | 7);
+  m.put<u64>(0x31000, 0x12000 | 7);
+  m.put<u64>(0x31008, 0x33000 | 7);
+  m.put<u64>(0x33000, 0x34000 | 7);
+  for (u64 n = 0; n < 3; ++n) m.put<u64>(0x34000 + 8 * n, 0x21000 | 3);
+  m.state().gpr[x86::kRdi] = m.state().gpr[x86::kR9] = 0x4000'0000;
+  m.state().gpr[x86::kR8] = 0x4000'3000;
+  m.state().gpr[x86::kRsi] = 0x30000;
+  m.state().gpr[x86::kRdx] = 0x10000;
+  m.state().gpr[x86::kRcx] = kSearches;
+  m.code({0xff, 0xd7, 0x48, 0x81, 0xc7, 0,    0x10, 0,    0,    0x4c, 0x39, 0xc7, 0x49, 0x0f,
+          0x44, 0xf9, 0x0f, 0x22, 0xde, 0x48, 0x87, 0xd6, 0xff, 0xc9, 0x75, 0xe6, kHlt});
+}
+
+TEST_P(Links, EachCallThatSearchesIsInAnotherAddressSpace) {
+  Machine m(GetParam());
+  load_searches(m);
+  ASSERT_EQ(m.run(u64{1} << 40), StopReason::kHalted);
+  EXPECT_EQ(m.state().gpr[x86::kRax], kSearches / 2);
+  EXPECT_EQ(m.state().gpr[x86::kRbx], kSearches / 2);
+}
+
+TEST(Links, CallsThatFindTheOtherContextAreTranslated) {
+  Machine m("translate");
+  load_searches(m);
+  ASSERT_EQ(m.run(u64{1} << 40), StopReason::kHalted);
+  EXPECT_LT(m.counted("engine.interpreted_steps"), kSearches / 10);
+}
+
 // One page is mapped at two addresses, behind which other pages follow.
 TEST_P(Links, APageThatIsMappedTwiceLeadsOnFromEach) {
   Machine m(GetParam());

@@ -1,5 +1,7 @@
 #include "cpu/translate/assembler.h"
 
+#include <utility>
+
 namespace pollux::cpu::translate {
 
 namespace {
@@ -70,6 +72,29 @@ void Assembler::arithmetic(unsigned extension, const Address& to, i32 value, boo
   const bool short_form = fits8(value);
   op({.code = u8(short_form ? 0x83 : 0x81), .wide = wide}, extension, to);
   immediate(u32(value), short_form ? 1 : 4);
+}
+
+void Assembler::make_pads(unsigned count) {
+  constexpr u8 kTrap = 0xcc;
+  pad_ = at_;
+  for (unsigned n = 0; n < count * kPad; ++n) byte(kTrap);
+  pads_end_ = at_;
+}
+
+// The farthest pad first: later jumps reach less.
+u8* Assembler::jump_away_if(Condition c) {
+  const u8* const behind = at_ + 2;
+  if (pad_ == pads_end_ || behind - pad_ > 128) return jump_if(c);
+  byte(u8(0x70 | c)), byte(u8(pad_ - behind));
+  *pad_ = 0xe9;
+  return std::exchange(pad_, pad_ + kPad) + 1;
+}
+
+u8* Assembler::make_pad(u8* short_displacement) {
+  const i64 distance = at_ - (short_displacement + 1);
+  POLLUX_CHECK(distance == i8(distance), "a pad is within reach");
+  *short_displacement = u8(distance);
+  return jump();
 }
 
 void Assembler::vex(Reg to, Reg from, u8 map, Reg second, u8 prefix, u8 code) {

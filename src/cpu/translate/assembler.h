@@ -81,6 +81,14 @@ class Assembler {
   // Jumps: return the place of their 32-bit displacement, for link().
   u8* jump() { return byte(0xe9), displacement(); }
   u8* jump_if(Condition c) { return byte(0x0f), byte(u8(0x80 | c)), displacement(); }
+  // Short jumps to pads: far jumps that nothing falls into, so that what runs is 2 bytes instead of 6. make_pads()
+  // makes so many here; jump_away_if() is a jump by way of one of them, or where none is within reach a far one.
+  void make_pads(unsigned count);
+  u8* jump_away_if(Condition c);
+  // The other way round: returns the place of an 8-bit displacement, for the pad that is soon made behind it.
+  u8* jump_to_pad_if(Condition c) { return byte(u8(0x70 | c)), at_++; }
+  u8* make_pad(u8* short_displacement);
+  static constexpr unsigned kPad = 5, kSavedByPad = 4;  // bytes
   u8* call() {
     for (u32& n : mentions_) ++n;
     return byte(0xe8), displacement();
@@ -113,6 +121,8 @@ class Assembler {
   u8* at_ = nullptr;
   u8* end_ = nullptr;
   std::array<u32, 16> mentions_{};
+  u8* pad_ = nullptr;  // the first one that is free
+  u8* pads_end_ = nullptr;
 };
 
 }  // namespace pollux::cpu::translate

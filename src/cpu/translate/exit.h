@@ -23,10 +23,11 @@ enum class ExitKind : u8 {
 inline constexpr u16 kSizeMask = 0x1ff, kWriteAccess = 1 << 9, kAlignedAccess = 1 << 10, kGroupAccess = 1 << 11;
 inline constexpr unsigned kViewShift = 12;
 inline constexpr u16 kApartAccess = 1 << 14;  // what finds the operand is not its host address alone
+inline constexpr u16 kPaddedAccess = 1 << 15;  // misses by way of a pad
 inline constexpr u16 access_detail(unsigned size, bool write, bool aligned, bool group, unsigned view,
-                                   bool apart = false) {
+                                   bool apart = false, bool padded = false) {
   return u16(size | (write ? kWriteAccess : 0) | (aligned ? kAlignedAccess : 0) | (group ? kGroupAccess : 0) |
-             view << kViewShift | (apart ? kApartAccess : 0));
+             view << kViewShift | (apart ? kApartAccess : 0) | (padded ? kPaddedAccess : 0));
 }
 inline constexpr unsigned view_of_access(u16 detail) { return detail >> kViewShift & 3; }
 // kMissed: the linear address agreed, the context did not. kMissed and kFar: it is of a link to another page, which says

@@ -161,8 +161,9 @@ const u8* Translator::access(const Exit& exit, const u8* record) {
     case Filled::How::kGranted:
       frame_.scratch = u64(filled.host) - frame_.address;
       if (!(exit.detail & kApartAccess)) frame_.address = u64(filled.host);
-      return record[offsetof(Exit, give_back)] == kSaidByCaller ? frame_.caller
-                                                                : record + exit.to + Sequences::look_up_bytes(layout_);
+      if (record[offsetof(Exit, give_back)] == kSaidByCaller) return frame_.caller;
+      return record + exit.to + Sequences::look_up_bytes(layout_) -
+             (exit.detail & kPaddedAccess ? Assembler::kSavedByPad : 0);
     case Filled::How::kInterpret: settle(exit); return interpret_one();
     case Filled::How::kSeparate: break;
   }

@@ -23,11 +23,11 @@ class Sequences {
   // Of the linear address in kAddressReg. The flags and, of both registers, what is not given are lost. Returns the
   // jump of a miss, which finds the address less the entry's tag, and the entry's index in kScratch.
   u8* look_up(unsigned view, bool write, unsigned size, bool aligned, Gives gives = Gives::kHost);
-  static unsigned look_up_bytes(const Layout& layout) { return layout.has_bmi ? 34 : 43; }
+  static i64 look_up_bytes(const Layout& layout) { return layout.has_bmi ? 34 : 43; }
 
   // kAddressReg: linear; then kScratch: the jump entry's place. Returns the jumps of a miss: another address, another
-  // context.
-  std::array<u8*, 2> find_jump();
+  // context. to_pads: pads follow soon.
+  std::array<u8*, 2> find_jump(bool to_pads = false);
   void take_jump();
   void take_jump_in_page();
 

@@ -1,5 +1,7 @@
 #include "cpu/translate/writer.h"
 
+#include <algorithm>
+
 namespace pollux::cpu::translate {
 
 void Writer::write(const Trace& trace, bool compact, std::optional<u16> heat, Translation& out) {
@@ -44,6 +46,7 @@ void Writer::write(const Trace& trace, bool compact, std::optional<u16> heat, Tr
 void Writer::entry() {
   index_ = 0;
   flags_.where = Where::kHost;
+  a_->make_pads(pads_wanted());
   const u8* const host_entry = a_->at();
   budget_repeats_ = overwrites_entry_flags();
   if (budget_repeats_) {
@@ -62,14 +65,23 @@ void Writer::entry() {
   }
   budget_step_ = index_;
   a_->arithmetic(5, frame(offsetof(Frame, budget)), i32(count()));
-  budget_jump_ = a_->jump_if(kL);
+  budget_jump_ = a_->jump_away_if(kL);
   if constexpr (kCountsTwice) {
     a_->arithmetic(5, frame(offsetof(Frame, second_budget)), i32(count()));
     second_jump_ = a_->jump_if(kL);
   }
   if (!heat_) return;
   a_->op({.code = 0xff}, 1, frame(offsetof(Frame, heat) + *heat_ * sizeof(i32)));  // dec
-  hot_jump_ = a_->jump_if(kS);
+  hot_jump_ = a_->jump_away_if(kS);
+}
+
+// For the jumps where the instructions are counted, and for the early exits that follow, as many as are usually within
+// reach.
+unsigned Writer::pads_wanted() const {
+  constexpr unsigned kMost = 5;
+  if (compact_) return heat_ ? 2 : 1;
+  const auto exits = [](const Step& s) { return s.action < Action::kBranch && may_exit(s); };
+  return unsigned(std::min<i64>(kMost, 1 + std::ranges::count_if(trace_->steps, exits)));
 }
 
 // Where the flags are in memory.

@@ -74,6 +74,7 @@ class Writer {
 
   // writer.cc
   void entry();
+  unsigned pads_wanted() const;
   void begin_at(const u8* host_entry);
   void write_step(unsigned index);
   void write_stubs();
@@ -208,6 +209,10 @@ class Writer {
   std::optional<u16> pending_from(unsigned executed) const;
   void load_operand_target();
   void find_jump_or_exit();  // what cannot be found is for the interpreter
+  void missed(const std::array<u8*, 2>& misses, const u8* back);
+  // Finds the jump, does what else the instruction does, in few bytes, and takes it.
+  template <class Effect>
+  void find_and_take_jump(Effect effect);
   void take_jump();
 
   // What seldom happens: out of line, with few bytes.
@@ -302,6 +307,21 @@ class Writer {
   std::vector<EarlyExit> early_exits_;
   std::vector<Edge> edges_;
 };
+
+template <class Effect>
+void Writer::find_and_take_jump(Effect effect) {
+  if (compact_) {
+    find_jump_or_exit();
+    effect();
+    return take_jump();
+  }
+  std::array<u8*, 2> misses = pieces().find_jump(true);
+  const u8* const back = a_->at();
+  effect();
+  take_jump();
+  for (u8*& miss : misses) miss = a_->make_pad(miss);
+  missed(misses, back);
+}
 
 template <class Effect, class Found>
 void Writer::link_to(i64 target, Effect effect, Found found) {

@@ -71,8 +71,12 @@ std::optional<u16> Writer::pending_from(unsigned executed) const {
 void Writer::find_jump_or_exit() {
   if (compact_) return call_and_say(thunks_.find_jump, caller_word());
   const std::array<u8*, 2> misses = pieces().find_jump();
-  early_exit(misses[0], ExitKind::kMissed, 0, a_->at());
-  early_exit(misses[1], ExitKind::kMissed, kOtherContext, a_->at());
+  missed(misses, a_->at());
+}
+
+void Writer::missed(const std::array<u8*, 2>& misses, const u8* back) {
+  early_exit(misses[0], ExitKind::kMissed, 0, back);
+  early_exit(misses[1], ExitKind::kMissed, kOtherContext, back);
 }
 
 void Writer::take_jump() {
@@ -100,8 +104,7 @@ void Writer::load_operand_target() {
 void Writer::write_jump_indirect() {
   load_operand_target();
   write_guess([] {}, [&] { take_jump(); });
-  find_jump_or_exit();
-  take_jump();
+  find_and_take_jump([] {});
 }
 
 void Writer::write_end() {

@@ -50,9 +50,7 @@ void Writer::write_return() {
 
 // To the address in kAddressReg.
 void Writer::leave_by_return() {
-  find_jump_or_exit();
-  pop_return();
-  take_jump();
+  find_and_take_jump([&] { pop_return(); });
 }
 
 void Writer::pop_return() {

@@ -9,7 +9,7 @@ Writer::Far Writer::begin_far() {
   hold_nothing();  // the translator may come back here
   u8* const place = a_->at();
   a_->op({.code = 0x81}, 7, frame(offsetof(Frame, epoch))), a_->immediate(0, 4);
-  return {place, a_->jump_if(kNz), nullptr};
+  return {place, a_->jump_away_if(kNz), nullptr};
 }
 
 // The link's way.

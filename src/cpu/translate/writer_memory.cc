@@ -46,7 +46,7 @@ void Writer::linear_address(const decode::Decoded& d, i32 extra) {
 void Writer::check_limit(const decode::Decoded& d) {
   if (!may_pass_limit(d)) return;
   a_->arithmetic(7, kAddressReg, -i32(memory_bytes(d)), false);
-  early_exit(a_->jump_if(kNbe));
+  early_exit(a_->jump_away_if(kNbe));
 }
 
 void Writer::add_segment_base(const decode::Decoded& d) {
@@ -68,7 +68,8 @@ void Writer::look_up(const Access& access, unsigned size, bool write, Sequences:
     const u8* const again = a_->at();
     u8* const miss = pieces().look_up(view_, write, size, aligned, gives);
     const bool apart = gives != Sequences::Gives::kHost;
-    early_exit(miss, ExitKind::kAccess, access_detail(size, write, aligned, group, view_, apart), again);
+    const bool padded = a_->at() - again < Sequences::look_up_bytes(layout_);
+    early_exit(miss, ExitKind::kAccess, access_detail(size, write, aligned, group, view_, apart, padded), again);
   }
   if (group) keep_group(access);
 }
@@ -118,7 +119,7 @@ void Writer::check_alignment(const Access& access) {
   if (operand_.displacement) a_->lea(kScratch, operand_);
   a_->op({.code = 0xf6}, 0, low);  // test byte
   a_->immediate(15, 1);
-  early_exit(a_->jump_if(kNz));
+  early_exit(a_->jump_away_if(kNz));
   clobbered();
 }
 

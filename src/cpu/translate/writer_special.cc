@@ -81,7 +81,7 @@ void Writer::write_exchange() {
 void Writer::write_divide() {
   const Step& s = step();
   const bool wide = s.d.encoding.wide;
-  const auto give_up = [&](Condition c) { early_exit(a_->jump_if(c)); };
+  const auto give_up = [&](Condition c) { early_exit(a_->jump_away_if(c)); };
   if (s.d.has_memory) {
     operand_address(true);
     flags_before_clobber();
@@ -146,7 +146,7 @@ void Writer::write_system_flag() {
 void Writer::write_sti() {
   flags_before_clobber();
   a_->arithmetic(7, Address{kFrameReg, layout_.attention}, 0, false);
-  early_exit(a_->jump_if(kNz));
+  early_exit(a_->jump_away_if(kNz));
   a_->arithmetic(1, Address{kFrameReg, layout_.rflags}, x86::kIf, false);
   clobbered();
 }

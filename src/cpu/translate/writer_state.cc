@@ -10,7 +10,7 @@ namespace pollux::cpu::translate {
 void Writer::require_fsgsbase() {
   a_->op({.code = 0xf7}, 0, Address{kFrameReg, layout_.cr[4]});  // test dword
   a_->immediate(u32(x86::kCr4Fsgsbase), 4);
-  early_exit(a_->jump_if(kZ));
+  early_exit(a_->jump_away_if(kZ));
 }
 
 // A general register of 16 bits keeps its upper part.
@@ -65,7 +65,7 @@ void Writer::write_write_base() {
   a_->shift(4, kAddressReg, 16);
   a_->shift(7, kAddressReg, 16);
   a_->op({.code = 0x3b, .wide = true}, kAddressReg, kScratch);
-  early_exit(a_->jump_if(kNz));
+  early_exit(a_->jump_away_if(kNz));
   a_->store({kFrameReg, d.mnemonic == ZYDIS_MNEMONIC_WRFSBASE ? layout_.fs_base : layout_.gs_base}, kScratch);
   clobbered();
 }
@@ -76,7 +76,7 @@ void Writer::write_read_counter() {
   if (view_ == unsigned(mmu::View::kUser)) {
     a_->op({.code = 0xf7}, 0, Address{kFrameReg, layout_.cr[4]});  // test dword
     a_->immediate(u32(x86::kCr4Tsd), 4);
-    early_exit(a_->jump_if(kNz));
+    early_exit(a_->jump_away_if(kNz));
   }
   a_->op({.code = 0xc7}, 0, kAddressReg), a_->immediate(count() - index_, 4);  // mov
   a_->call(thunks_.read_counter);
