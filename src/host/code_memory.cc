@@ -1,5 +1,7 @@
 #include "host/code_memory.h"
 
+#include <asm/hwcap2.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -66,6 +68,7 @@ Result<memory::CodeRegion> map_code_memory(u64 bytes) {
                             .execute = space->at(1),
                             .size = bytes,
                             .has_bmi = __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2"),
+                            .has_fsgsbase = (::getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE) != 0,
                             .owner = space,
                             .about_to_fill = [=](u8* from, u64 length) { collapse(write, bytes, from, length); }};
 }

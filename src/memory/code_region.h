@@ -13,7 +13,8 @@ struct CodeRegion {
   u8* write = nullptr;
   const u8* execute = nullptr;
   u64 size = 0;
-  bool has_bmi = false;         // what executes the code, has
+  bool has_bmi = false;         // what executes the code, has BMI1 and BMI2
+  bool has_fsgsbase = false;    // likewise, where programs may use it
   std::shared_ptr<void> owner;  // unmaps both
   // Told before [from, from + bytes) of what is written is filled, from low addresses to high ones: so that the host
   // may make it cheap to execute. May be empty.

@@ -9,11 +9,11 @@ namespace pollux::test::engine {
 
 namespace {
 
-// Of a host without BMI1 and BMI2: other tests have this host's.
+// Of a host without BMI1, BMI2 and FSGSBASE: other tests have this host's.
 memory::CodeRegion code_region() {
   auto code = host::map_code_memory(2 << 20);
   POLLUX_CHECK(code, "no memory for translated code");
-  code->has_bmi = false;
+  code->has_bmi = code->has_fsgsbase = false;
   return *code;
 }
 

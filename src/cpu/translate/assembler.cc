@@ -28,6 +28,7 @@ void Assembler::op(Opcode o, unsigned reg, unsigned rm) {
 void Assembler::op(Opcode o, unsigned reg, const Address& rm) {
   const bool has_index = rm.index != kNoReg;
   POLLUX_CHECK(!has_index || rm.index != kRspReg, "rsp is no index");
+  if (rm.in_gs) byte(0x65);
   prefixes(o, reg, has_index ? rm.index : 0, rm.base == kNoReg ? 0 : rm.base);
   ++mentions_[reg];
   byte(o.code);

@@ -14,12 +14,13 @@ namespace pollux::cpu::translate {
 
 inline constexpr Reg kNoReg = 0xff;
 
-// A memory operand: base + index << scale + displacement.
+// A memory operand: base + index << scale + displacement, and the base of the host's GS.
 struct Address {
   Reg base = kNoReg;
   i32 displacement = 0;
   Reg index = kNoReg;
   u8 scale = 0;
+  bool in_gs = false;
 };
 
 struct Opcode {

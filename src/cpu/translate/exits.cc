@@ -162,7 +162,8 @@ const u8* Translator::access(const Exit& exit, const u8* record) {
       frame_.scratch = u64(filled.host) - frame_.address;
       if (!(exit.detail & kApartAccess)) frame_.address = u64(filled.host);
       if (record[offsetof(Exit, give_back)] == kSaidByCaller) return frame_.caller;
-      return record + exit.to + Sequences::look_up_bytes(layout_) -
+      return record + exit.to +
+             Sequences::look_up_bytes(layout_, view_of_access(exit.detail), exit.detail & kWriteAccess) -
              (exit.detail & kPaddedAccess ? Assembler::kSavedByPad : 0);
     case Filled::How::kInterpret: settle(exit); return interpret_one();
     case Filled::How::kSeparate: break;

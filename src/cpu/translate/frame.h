@@ -119,6 +119,9 @@ struct Layout {
   };
   std::array<Tlb, mmu::kViews> tlb{};
   bool has_bmi = false;  // the host: BMI1 and BMI2
+  // What the base of the host's GS adds, so that code needs no displacement for the table that is looked at most; 0: the
+  // host keeps no base.
+  i32 in_gs = 0;
 };
 
 }  // namespace pollux::cpu::translate

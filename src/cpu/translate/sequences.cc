@@ -23,7 +23,10 @@ void Sequences::tlb_index() {
 u8* Sequences::look_up(unsigned view, bool write, unsigned size, bool aligned, Gives gives) {
   const u8* const begin = a_.at();
   const Layout::Tlb& tlb = layout_.tlb[view];
-  const auto entry = [&](i32 table) { return Address{kFrameReg, table + below_, kScratch, 3}; };
+  const auto entry = [&](i32 table) {
+    const bool in_gs = is_in_gs(layout_, table) && below_ == 0;
+    return Address{kFrameReg, in_gs ? 0 : table + below_, kScratch, 3, in_gs};
+  };
   u8* miss;
   tlb_index();
   a_.op({.code = 0x33, .wide = true}, kAddressReg, entry(tlb.tags[write]));
@@ -40,7 +43,7 @@ u8* Sequences::look_up(unsigned view, bool write, unsigned size, bool aligned, G
     case Gives::kSum: a_.load(kScratch, entry(tlb.hosts)); break;
     case Gives::kDistance: a_.load(kScratch, entry(tlb.distances)); break;
   }
-  const i64 longer = look_up_bytes(layout_) - (a_.at() - begin);
+  const i64 longer = look_up_bytes(layout_, view, write) - (a_.at() - begin);
   POLLUX_CHECK(below_ || longer == 0 || longer == Assembler::kSavedByPad,
                "who comes back behind a look-up knows its length");
   return miss;

@@ -23,7 +23,10 @@ class Sequences {
   // Of the linear address in kAddressReg. The flags and, of both registers, what is not given are lost. Returns the
   // jump of a miss, which finds the address less the entry's tag, and the entry's index in kScratch.
   u8* look_up(unsigned view, bool write, unsigned size, bool aligned, Gives gives = Gives::kHost);
-  static i64 look_up_bytes(const Layout& layout) { return layout.has_bmi ? 34 : 43; }
+  static i64 look_up_bytes(const Layout& layout, unsigned view, bool write) {
+    constexpr int kSavedByGs = 3;
+    return (layout.has_bmi ? 34 : 43) - (is_in_gs(layout, layout.tlb[view].tags[write]) ? kSavedByGs : 0);
+  }
 
   // kAddressReg: linear; then kScratch: the jump entry's place. Returns the jumps of a miss: another address, another
   // context. to_pads: pads follow soon.
@@ -39,6 +42,7 @@ class Sequences {
   void join_flags(Reg other);
 
  private:
+  static bool is_in_gs(const Layout& layout, i32 table) { return layout.in_gs && table == layout.in_gs; }
   // kScratch: the low half of kAddressReg, shifted; what is shifted out may come back at the other end.
   void shifted_address(i8 right);
   // kScratch: that of kAddressReg.

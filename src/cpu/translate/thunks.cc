@@ -144,6 +144,10 @@ Thunks write_thunks(Assembler& a, i64 executable, const Layout& layout) {
   for (const Reg r : kPreserved) a.op_short(kPush, r);
   a.op_short(kPush, kFirstArgument);
   a.store(at(kFirstArgument, offsetof(Frame, host_rsp)), kRspReg);
+  if (layout.in_gs) {
+    a.mov_immediate32(kRaxReg, u32(layout.in_gs));
+    a.op({.code = 0xae, .map = 1, .wide = true, .repeat = 0xf3}, 3, kRaxReg);  // wrgsbase: no other code uses it
+  }
   a.mov(kFrameReg, kFirstArgument);
   a.mov(kRaxReg, kSecondArgument);
   const u8* const go_on = a.at();

@@ -21,9 +21,9 @@ i32 distance(const Frame& frame, const T& to) {
   return i32(reinterpret_cast<const u8*>(&to) - reinterpret_cast<const u8*>(&frame)) - kRspInFrame;
 }
 
-Layout layout_of(const Frame& frame, interpret::Interpreter& cpu, bool has_bmi) {
+Layout layout_of(const Frame& frame, interpret::Interpreter& cpu, const memory::CodeRegion& region) {
   Layout l;
-  l.has_bmi = has_bmi;
+  l.has_bmi = region.has_bmi;
   const x86::State& s = cpu.s();
   l.gpr = distance(frame, s.gpr);
   l.xmm = distance(frame, s.xmm);
@@ -46,6 +46,7 @@ Layout layout_of(const Frame& frame, interpret::Interpreter& cpu, bool has_bmi) 
                    distance(frame, tlb.hosts),
                    distance(frame, tlb.distances)};
   }
+  if (region.has_fsgsbase) l.in_gs = l.tlb[unsigned(mmu::View::kUser)].tags[0];
   return l;
 }
 
@@ -57,7 +58,7 @@ std::unique_ptr<Cpu> make_translator(memory::GuestMemory& memory, Bus& bus, memo
 
 Translator::Translator(memory::GuestMemory& memory, Bus& bus, memory::CodeRegion region, Patience patience)
     : interpreter_(memory, bus, kDecodedBytes),
-      layout_(layout_of(frame_, interpreter_, region.has_bmi)),
+      layout_(layout_of(frame_, interpreter_, region)),
       cache_(std::move(region), [this](std::span<Translation* const> dropped) { forget_jumps(dropped); }),
       thunks_(write_thunks(cache_.hot(), cache_.executable(), layout_)),
       writer_(layout_, thunks_, interpreter_, cache_),

@@ -68,7 +68,7 @@ void Writer::look_up(const Access& access, unsigned size, bool write, Sequences:
     const u8* const again = a_->at();
     u8* const miss = pieces().look_up(view_, write, size, aligned, gives);
     const bool apart = gives != Sequences::Gives::kHost;
-    const bool padded = a_->at() - again < Sequences::look_up_bytes(layout_);
+    const bool padded = a_->at() - again < Sequences::look_up_bytes(layout_, view_, write);
     early_exit(miss, ExitKind::kAccess, access_detail(size, write, aligned, group, view_, apart, padded), again);
   }
   if (group) keep_group(access);
