@@ -10,6 +10,8 @@ namespace pollux::x86 {
 
 enum Gpr : u8 { kRax, kRcx, kRdx, kRbx, kRsp, kRbp, kRsi, kRdi, kR8, kR9, kR10, kR11, kR12, kR13, kR14, kR15 };
 enum SegmentName : u8 { kEs, kCs, kSs, kDs, kFs, kGs, kLdtr, kTr, kSegmentCount };
+// Those that have a base in 64-bit code.
+inline constexpr bool is_fs_or_gs(u8 segment) { return segment == kFs || segment == kGs; }
 
 // A segment register with its hidden part. attributes: descriptor bits 40-55 without the limit's bits 48-51:
 //   15 G | 14 D/B | 13 L | 12 AVL | 11-8 zero | 7 P | 6-5 DPL | 4 S | 3-0 type

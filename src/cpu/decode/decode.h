@@ -96,7 +96,7 @@ struct Decoded {
   bool operator==(const Decoded&) const = default;
 
   // The segments that have a base where the others are flat.
-  bool is_in_fs_or_gs() const { return segment == x86::kFs || segment == x86::kGs; }
+  bool is_in_fs_or_gs() const { return x86::is_fs_or_gs(segment); }
 };
 
 enum class DecodeStatus : u8 {

@@ -6,7 +6,7 @@ namespace pollux::cpu::interpret {
 // SDM vol. 3, 5.3 to 5.5: limits and types. 64-bit code knows only the bases of FS and GS.
 u64 Interpreter::linear_of(u8 segment, u64 offset, unsigned size, mmu::Access access) {
   const x86::Segment& s = r_.state.segment[segment];
-  if (code64()) return segment == x86::kFs || segment == x86::kGs ? s.base + offset : offset;
+  if (code64()) return x86::is_fs_or_gs(segment) ? s.base + offset : offset;
   const x86::Exception fault = segment == x86::kSs ? x86::Exception::kStack : x86::Exception::kProtection;
   const u64 last = offset + size - 1;
   if (protected_mode()) {

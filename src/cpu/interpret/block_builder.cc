@@ -27,7 +27,7 @@ i16 base_cell(u8 segment) {
 
 u8 operand_register(const decode::Operand& o) {
   if (o.kind != decode::OperandKind::kGpr) return o.number;
-  return o.number < 16 ? u8(o.number * 8) : u8((o.number - 16) * 8 + 1);
+  return u8(o.gpr() * 8 + (o.is_high_byte() ? 1 : 0));
 }
 
 // The handler that the state of the units leaves.

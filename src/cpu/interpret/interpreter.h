@@ -23,6 +23,7 @@
 #include "cpu/bus.h"
 #include "cpu/cpu.h"
 #include "cpu/interpret/block_cache.h"
+#include "cpu/interpret/host_flags.h"
 #include "cpu/interpret/instruction.h"
 #include "cpu/interpret/instruction_reader.h"
 #include "cpu/mmu/mmu.h"
@@ -218,7 +219,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   u64 flags() const;                 // all of RFLAGS
   void set_flags(u64 rflags);        // all of RFLAGS, unchecked
   void set_arithmetic(u64 rflags) {  // CF PF AF ZF SF OF from RFLAGS layout
-    arithmetic_ = u16((rflags & 0xd5) << 8 | 0x200 | (rflags >> 11 & 1));
+    arithmetic_ = u16((rflags & 0xd5) << 8 | kHostFixed | (rflags >> 11 & 1));
   }
   u16 arithmetic() const { return arithmetic_; }
   void set_arithmetic_raw(u16 lahf_seto) { arithmetic_ = lahf_seto; }
@@ -390,7 +391,7 @@ class Interpreter final : public Cpu, public mmu::CodeObserver {
   u64 position_ = 0;
   u64 until_ = 0;
   u32 attention_ = 0;
-  u16 arithmetic_ = 0x200;
+  u16 arithmetic_ = kHostFixed;
   u8 cpl_ = 0;
   decode::CodeSize code_size_ = decode::CodeSize::k16;
   // Jump cache: everything besides rip that a lookup depends on, for each half of the linear addresses.

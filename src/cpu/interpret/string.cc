@@ -51,7 +51,7 @@ struct Movs {
   }
   static u64 bulk(Interpreter& cpu, const Instruction& i, u64 most) {
     const u64 rsi = cpu.gpr(x86::kRsi), rdi = cpu.gpr(x86::kRdi);
-    const u64 from = rsi + cpu.s().segment[i.segment].base * (i.segment == x86::kFs || i.segment == x86::kGs);
+    const u64 from = rsi + cpu.s().segment[i.segment].base * x86::is_fs_or_gs(i.segment);
     const u64 room = memory::kPageSize - std::max(from & memory::kPageMask, rdi & memory::kPageMask);
     const u64 count = std::min(most, room / sizeof(T));
     const u64 bytes = count * sizeof(T);

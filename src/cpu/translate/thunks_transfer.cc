@@ -1,6 +1,7 @@
 // SYSCALL and SYSRET between 64-bit code, where nothing else is to be looked at: as cpu/interpret/syscall.cc, but that the
 // interpreter is not told; it looks at the privilege level when code calls the translator (Interpreter::look_at_view).
 // Source: SDM vol. 2.
+#include "cpu/interpret/host_flags.h"
 #include "cpu/translate/sequences.h"
 #include "cpu/translate/thunks.h"
 #include "x86/control.h"
@@ -84,7 +85,7 @@ class Transfers {
     a_.shift(4, other, 8, false);
     a_.shift(5, kScratch, 11, false);
     a_.arithmetic(4, kScratch, 1, false);
-    a_.op({.code = 0x8d}, other, Address{other, 0x200, kScratch});
+    a_.op({.code = 0x8d}, other, Address{other, interpret::kHostFixed, kScratch});
     a_.op({.code = 0x89, .prefix66 = true}, other, in_frame(offsetof(Frame, arithmetic), kReturnAddress));
   }
 
