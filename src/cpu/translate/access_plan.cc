@@ -43,7 +43,8 @@ struct Member {
 
 class Planner {
  public:
-  Planner(std::span<Step> steps, unsigned word) : steps_(steps), word_(word) {
+  Planner(std::span<Step> steps, unsigned word, bool reads_for_writes)
+      : steps_(steps), word_(word), reads_for_writes_(reads_for_writes) {
     for (Value& value : values_) value = fresh();
   }
 
@@ -120,11 +121,12 @@ class Planner {
     POLLUX_CHECK(member_count_ < members_.size(), "a step has at most two accesses");
     for (unsigned n = closed_; n < group_count_; ++n) {
       Group& group = groups_[n];
-      if (group.place != place || (write && !group.write)) continue;
+      if (group.place != place || (write && !group.write && !reads_for_writes_)) continue;
       const i64 low = std::min(group.low, at), high = std::max(group.high, at + size);
       if (high - low > kMaxSpan) continue;
       group.low = low;
       group.high = high;
+      group.write |= write;
       ++group.members;
       members_[member_count_++] = {&access, at, n};
       return;
@@ -149,6 +151,7 @@ class Planner {
       access.group = slot;
       access.offset = u16(member.offset - group.low);
       access.span = u16(group.high - group.low);
+      access.write = group.write;
     }
   }
 
@@ -216,6 +219,7 @@ class Planner {
   static constexpr u32 kPageId = 1;
   std::span<Step> steps_;
   const unsigned word_;
+  const bool reads_for_writes_;
   u32 next_id_ = 2;
   std::array<Value, 16> values_;
   // Both are filled as far as they are counted.
@@ -227,6 +231,8 @@ class Planner {
 
 }  // namespace
 
-void plan_accesses(std::span<Step> steps, unsigned word) { Planner(steps, word).plan(); }
+void plan_accesses(std::span<Step> steps, unsigned word, bool reads_for_writes) {
+  Planner(steps, word, reads_for_writes).plan();
+}
 
 }  // namespace pollux::cpu::translate

@@ -119,8 +119,8 @@ struct Layout {
   };
   std::array<Tlb, mmu::kViews> tlb{};
   bool has_bmi = false;  // the host: BMI1 and BMI2
-  // What the base of the host's GS adds, so that code needs no displacement for the table that is looked at most; 0: the
-  // host keeps no base.
+  // What the base of the host's GS adds, so that code needs no displacement for the table that is looked at most; 0:
+  // the host keeps no base.
   i32 in_gs = 0;
 };
 

@@ -19,14 +19,15 @@ void Sequences::tlb_index() {
   a_.arithmetic(4, kScratch, mmu::kTlbEntries - 1, false);
 }
 
+Address Sequences::entry(i32 table) const {
+  const bool in_gs = is_in_gs(layout_, table) && below_ == 0;
+  return {kFrameReg, in_gs ? 0 : table + below_, kScratch, 3, in_gs};
+}
+
 // mmu/tlb.h says what an entry is.
 u8* Sequences::look_up(unsigned view, bool write, unsigned size, bool aligned, Gives gives) {
   const u8* const begin = a_.at();
   const Layout::Tlb& tlb = layout_.tlb[view];
-  const auto entry = [&](i32 table) {
-    const bool in_gs = is_in_gs(layout_, table) && below_ == 0;
-    return Address{kFrameReg, in_gs ? 0 : table + below_, kScratch, 3, in_gs};
-  };
   u8* miss;
   tlb_index();
   a_.op({.code = 0x33, .wide = true}, kAddressReg, entry(tlb.tags[write]));
@@ -47,6 +48,17 @@ u8* Sequences::look_up(unsigned view, bool write, unsigned size, bool aligned, G
   POLLUX_CHECK(below_ || longer == 0 || longer == Assembler::kSavedByPad,
                "who comes back behind a look-up knows its length");
   return miss;
+}
+
+u8* Sequences::jump_if_readable(unsigned view) {
+  const auto exchange_tags = [&] {
+    for (const i32 tags : layout_.tlb[view].tags) a_.op({.code = 0x33, .wide = true}, kAddressReg, entry(tags));
+  };
+  exchange_tags();
+  a_.arithmetic(7, kAddressReg, i32(memory::kPageSize));
+  u8* const readable = a_.jump_if(kB);
+  exchange_tags();
+  return readable;
 }
 
 std::array<u8*, 2> Sequences::find_jump(bool to_pads) {

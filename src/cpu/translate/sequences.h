@@ -28,6 +28,9 @@ class Sequences {
     return (layout.has_bmi ? 34 : 43) - (is_in_gs(layout, layout.tlb[view].tags[write]) ? kSavedByGs : 0);
   }
 
+  // Behind the miss of a look-up to write: to where it may be read, if the tables say so. Otherwise all is as before.
+  u8* jump_if_readable(unsigned view);
+
   // kAddressReg: linear; then kScratch: the jump entry's place. Returns the jumps of a miss: another address, another
   // context. to_pads: pads follow soon.
   std::array<u8*, 2> find_jump(bool to_pads = false);
@@ -42,6 +45,7 @@ class Sequences {
   void join_flags(Reg other);
 
  private:
+  Address entry(i32 table) const;  // of the TLB, whose index is in kScratch
   static bool is_in_gs(const Layout& layout, i32 table) { return layout.in_gs && table == layout.in_gs; }
   // kScratch: the low half of kAddressReg, shifted; what is shifted out may come back at the other end.
   void shifted_address(i8 right);

@@ -396,7 +396,7 @@ void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset,
   }
   path.take_back_calls();
   trace.guess = path.guess();
-  if (reach.group) plan_accesses(trace.steps, word_of(mode));
+  if (reach.group) plan_accesses(trace.steps, word_of(mode), !reach.compact);
   find_needed_flags(trace.steps);
 }
 

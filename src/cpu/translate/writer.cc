@@ -178,10 +178,12 @@ void Writer::write_stubs() {
   for (const EarlyExit& e : early_exits_) {
     a_->link_here(e.from);
     u8* crosses = nullptr;
+    u8* may_read = nullptr;
     if (e.kind == ExitKind::kAccess && (e.detail & kGroupAccess)) {
       // The tag agrees when the page does not.
       a_->arithmetic(7, kAddressReg, i32(memory::kPageSize));
       crosses = a_->jump_if(kB);
+      if (e.read_for_write) may_read = pieces().jump_if_readable(view_);
     }
     const Exit out{.kind = e.kind,
                    .give_back = u8(count() - e.step),
@@ -191,6 +193,7 @@ void Writer::write_stubs() {
     exit(out, e.back);
     if (!crosses) continue;
     a_->link_here(crosses);
+    if (may_read) a_->link_here(may_read);
     exit({.kind = ExitKind::kCrosses,
           .give_back = out.give_back,
           .offset = out.offset,

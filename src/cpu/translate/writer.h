@@ -57,6 +57,7 @@ class Writer {
     u16 detail;
     u16 used;        // registers that the flags follow from, as bits
     const u8* back;  // where code goes on; nullptr: nowhere
+    bool read_for_write = false;  // looks up as a write, and only reads: its group writes later
   };
   struct Flags {  // the guest's
     Where where = Where::kHost;

@@ -58,7 +58,8 @@ void Writer::add_segment_base(const decode::Decoded& d) {
 void Writer::look_up(const Access& access, unsigned size, bool write, Sequences::Gives gives) {
   const bool group = access.kind == Access::Kind::kFirst;
   const bool aligned = access.aligned && !group;
-  if (group) size = access.span;
+  const bool read_for_write = group && access.write && !write;
+  if (group) size = access.span, write = access.write;
   if (compact_) {
     const unsigned size_class = Thunks::size_class(size);
     POLLUX_CHECK(group || size == 1u << size_class, "an operand's size is a power of two");
@@ -70,6 +71,7 @@ void Writer::look_up(const Access& access, unsigned size, bool write, Sequences:
     const bool apart = gives != Sequences::Gives::kHost;
     const bool padded = a_->at() - again < Sequences::look_up_bytes(layout_, view_, write);
     early_exit(miss, ExitKind::kAccess, access_detail(size, write, aligned, group, view_, apart, padded), again);
+    early_exits_.back().read_for_write = read_for_write;
   }
   if (group) keep_group(access);
 }
