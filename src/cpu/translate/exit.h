@@ -8,7 +8,8 @@ namespace pollux::cpu::translate {
 
 enum class ExitKind : u8 {
   kAccess,     // the table has no entry: fill it and look again, or let the interpreter execute the instruction
-  kCrosses,    // the range of a group crosses a page: goes on in the separate translation, to which it may be linked
+  kCrosses,    // the range of a group crosses a page, or may be read where it is to be written: goes on in the separate
+               // translation, to which it may be linked
   kMissed,     // the jump entries have no such jump: likewise
   kFar,        // a link to another page, to the address in kAddressReg, was made in another epoch
   kArrived,    // at the address in kAddressReg, of which the jump entries know nothing
