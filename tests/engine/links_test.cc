@@ -97,6 +97,15 @@ void load_pages(Machine& m) {
   m.state().gpr[x86::kRcx] = 100;
 }
 
+// The address space at 0x30000 differs in what is at 1 GiB: pages that hold the one at 0x21000.
+void load_other_space(Machine& m, u64 pages) {
+  m.put<u64>(0x30000, 0x31000 | 7);
+  m.put<u64>(0x31000, 0x12000 | 7);
+  m.put<u64>(0x31008, 0x33000 | 7);
+  m.put<u64>(0x33000, 0x34000 | 7);
+  for (u64 n = 0; n < pages; ++n) m.put<u64>(0x34000 + 8 * n, 0x21000 | 3);
+}
+
 TEST_P(Links, AnotherPageIsMappedInTheMiddle) {
   Machine m(GetParam());
   load_pages(m);
@@ -107,12 +116,7 @@ TEST_P(Links, AnotherPageIsMappedInTheMiddle) {
 TEST_P(Links, AnotherAddressSpaceIsEnteredInTheMiddle) {
   Machine m(GetParam());
   load_pages(m);
-  // The other one differs in that page only.
-  m.put<u64>(0x30000, 0x31000 | 7);
-  m.put<u64>(0x31000, 0x12000 | 7);
-  m.put<u64>(0x31008, 0x33000 | 7);
-  m.put<u64>(0x33000, 0x34000 | 7);
-  m.put<u64>(0x34000, 0x21000 | 3);
+  load_other_space(m, 1);
   m.code(loop(0x1000, 0x4000'0000, {0xbf, 0, 0, 3, 0, 0x0f, 0x22, 0xdf}));  // mov edi, 0x30000; mov cr3, rdi
   expect_both(m);
 }
@@ -125,11 +129,7 @@ constexpr unsigned kSearches = 10'000;
 void load_searches(Machine& m) {
   load_pages(m);
   m.map_at_1_gib({0x20000, 0x20000, 0x20000});
-  m.put<u64>(0x30000, 0x31000 | 7);
-  m.put<u64>(0x31000, 0x12000 | 7);
-  m.put<u64>(0x31008, 0x33000 | 7);
-  m.put<u64>(0x33000, 0x34000 | 7);
-  for (u64 n = 0; n < 3; ++n) m.put<u64>(0x34000 + 8 * n, 0x21000 | 3);
+  load_other_space(m, 3);
   m.state().gpr[x86::kRdi] = m.state().gpr[x86::kR9] = 0x4000'0000;
   m.state().gpr[x86::kR8] = 0x4000'3000;
   m.state().gpr[x86::kRsi] = 0x30000;

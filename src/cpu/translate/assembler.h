@@ -14,7 +14,7 @@ namespace pollux::cpu::translate {
 
 inline constexpr Reg kNoReg = 0xff;
 
-// A memory operand: base + index << scale + displacement, and the base of the host's GS.
+// A memory operand: base + index << scale + displacement. in_gs: and the base of the host's GS.
 struct Address {
   Reg base = kNoReg;
   i32 displacement = 0;
