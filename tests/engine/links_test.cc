@@ -13,12 +13,21 @@ class Links : public testing::TestWithParam<const char*> {};
 
 constexpr u8 kHlt = 0xf4;
 
-// At from: call to; cmp ecx, 50; jne over; change; over: dec ecx; jnz back; hlt. ecx is 100 at the beginning.
+// So many that code is hot before the change, and again behind it.
+constexpr u32 kTurns = 2000, kBefore = 1001, kBehind = kTurns - kBefore;
+
+void put32(std::vector<u8>& code, u32 value) {
+  for (unsigned n = 0; n < 32; n += 8) code.push_back(u8(value >> n));
+}
+
+// At from: call to; cmp ecx, kBehind + 1; jne over; change; over: dec ecx; jnz back; hlt. ecx is kTurns at the
+// beginning.
 std::vector<u8> loop(u32 from, u32 to, const std::vector<u8>& change) {
-  const u32 distance = to - (from + 5);
   std::vector<u8> code = {0xe8};
-  for (unsigned n = 0; n < 32; n += 8) code.push_back(u8(distance >> n));
-  for (const u8 byte : {u8(0x83), u8(0xf9), u8(50), u8(0x75), u8(change.size())}) code.push_back(byte);
+  put32(code, to - (from + 5));
+  for (const u8 byte : {0x81, 0xf9}) code.push_back(byte);
+  put32(code, kBehind + 1);
+  for (const u8 byte : {u8(0x75), u8(change.size())}) code.push_back(byte);
   for (const u8 byte : change) code.push_back(byte);
   const u8 back = u8(-i64(code.size() + 4));
   for (const u8 byte : {u8(0xff), u8(0xc9), u8(0x75), back, kHlt}) code.push_back(byte);
@@ -27,17 +36,16 @@ std::vector<u8> loop(u32 from, u32 to, const std::vector<u8>& change) {
 
 const std::vector<u8> kIncRax = {0x48, 0xff, 0xc0, 0xc3}, kIncRbx = {0x48, 0xff, 0xc3, 0xc3};  // and ret
 
-// 51 calls before the change, 49 behind it.
 void expect_both(Machine& m) {
-  ASSERT_EQ(m.run(10'000), StopReason::kHalted);
-  EXPECT_EQ(m.state().gpr[x86::kRax], 51u);
-  EXPECT_EQ(m.state().gpr[x86::kRbx], 49u);
+  ASSERT_EQ(m.run(100'000), StopReason::kHalted);
+  EXPECT_EQ(m.state().gpr[x86::kRax], kBefore);
+  EXPECT_EQ(m.state().gpr[x86::kRbx], kBehind);
 }
 
 TEST_P(Links, CodeInAnotherPageIsWrittenToInTheMiddle) {
   Machine m(GetParam());
   m.long_mode();
-  m.state().gpr[x86::kRcx] = 100;
+  m.state().gpr[x86::kRcx] = kTurns;
   m.bytes(0x5000, kIncRax);
   m.code(loop(0x1000, 0x5000, {0xc6, 0x04, 0x25, 0x02, 0x50, 0, 0, 0xc3}));  // mov byte [0x5002], 0xc3: rbx
   expect_both(m);
@@ -47,7 +55,7 @@ TEST_P(Links, CodeInAnotherPageIsWrittenToInTheMiddle) {
 TEST_P(Links, ACellThatIsJumpedThroughChangesInTheMiddle) {
   Machine m(GetParam());
   m.long_mode();
-  m.state().gpr[x86::kRcx] = 100;
+  m.state().gpr[x86::kRcx] = kTurns;
   m.bytes(0x5000, kIncRax);
   m.bytes(0x7000, kIncRbx);
   m.put<u64>(0x6000, 0x5000);
@@ -60,11 +68,15 @@ TEST_P(Links, ACellThatIsJumpedThroughChangesInTheMiddle) {
 TEST_P(Links, ARegisterThatIsCalledThroughChangesInTheMiddle) {
   Machine m(GetParam());
   m.long_mode();
-  m.state().gpr[x86::kRcx] = 100;
+  m.state().gpr[x86::kRcx] = kTurns;
   m.state().gpr[x86::kRdi] = 0x5000;
   m.bytes(0x5000, kIncRax);
   m.bytes(0x7000, kIncRbx);
-  m.code({0xff, 0xd7, 0x83, 0xf9, 50, 0x75, 5, 0xbf, 0, 0x70, 0, 0, 0xff, 0xc9, 0x75, 0xf0, kHlt});
+  std::vector<u8> code = {0xff, 0xd7, 0x81, 0xf9};
+  put32(code, kBehind + 1);
+  for (const u8 byte : {0x75, 5, 0xbf, 0, 0x70, 0, 0, 0xff, 0xc9, 0x75, 0xed}) code.push_back(u8(byte));
+  code.push_back(kHlt);
+  m.code(code);
   expect_both(m);
 }
 
@@ -73,18 +85,18 @@ TEST_P(Links, AFunctionReturnsToWhoeverHasCalledIt) {
   for (const u32 function : {0x1800u, 0x5000u}) {
     Machine m(GetParam());
     m.long_mode();
-    m.state().gpr[x86::kRcx] = 100;
+    m.state().gpr[x86::kRcx] = kTurns;
     std::vector<u8> code;
     for (unsigned n = 0; n < 30; ++n) code.insert(code.end(), {0x48, 0xff, 0xc0});  // inc rax
     code.push_back(0xc3);
     m.bytes(function, code);
     const u8 near = u8((function - 0x1005) >> 8), next = u8((function - 0x1013) >> 8);
-    // first: call function; dec ecx; jnz first; mov ecx, 50; second: call function; inc rbx; dec ecx; jnz second; hlt
-    m.code({0xe8, u8(function - 0x1005), near, 0, 0, 0xff, 0xc9, 0x75, 0xf7, 0xb9, 50,   0,    0,   0,
+    // first: call function; dec ecx; jnz first; mov ecx, 1000; second: call function; inc rbx; dec ecx; jnz second; hlt
+    m.code({0xe8, u8(function - 0x1005), near, 0, 0, 0xff, 0xc9, 0x75, 0xf7, 0xb9, 0xe8, 3,    0,   0,
             0xe8, u8(function - 0x1013), next, 0, 0, 0x48, 0xff, 0xc3, 0xff, 0xc9, 0x75, 0xf4, kHlt});
-    ASSERT_EQ(m.run(100'000), StopReason::kHalted);
-    EXPECT_EQ(m.state().gpr[x86::kRax], 150u * 30);
-    EXPECT_EQ(m.state().gpr[x86::kRbx], 50u);
+    ASSERT_EQ(m.run(1'000'000), StopReason::kHalted);
+    EXPECT_EQ(m.state().gpr[x86::kRax], (kTurns + 1000) * 30);
+    EXPECT_EQ(m.state().gpr[x86::kRbx], 1000u);
   }
 }
 
@@ -94,7 +106,7 @@ void load_pages(Machine& m) {
   m.map_at_1_gib({0x20000});
   m.bytes(0x20000, kIncRax);
   m.bytes(0x21000, kIncRbx);
-  m.state().gpr[x86::kRcx] = 100;
+  m.state().gpr[x86::kRcx] = kTurns;
 }
 
 // The address space at 0x30000 differs in what is at 1 GiB: pages that hold the one at 0x21000.
@@ -160,13 +172,13 @@ TEST_P(Links, APageThatIsMappedTwiceLeadsOnFromEach) {
   load_pages(m);
   m.map_at_1_gib({0x22000, 0x20000, 0x22000, 0x21000});
   m.bytes(0x22000, {0xe8, 0xfb, 0x0f, 0, 0, 0xff, 0xc9, 0x75, 0xf7, 0xc3});  // next: call next + 0x1000; dec ecx; jnz next; ret
-  // mov ebp, 5; next: mov ecx, 100; mov edi, 0x40000000; call rdi; mov ecx, 100; mov edi, 0x40002000; call rdi; dec ebp;
-  // jnz next; hlt
-  m.code({0xbd, 5,    0, 0, 0,    0xb9, 100, 0, 0, 0,    0xbf, 0,    0,    0,    0x40, 0xff, 0xd7,
-          0xb9, 100,  0, 0, 0,    0xbf, 0,   0x20, 0, 0x40, 0xff, 0xd7, 0xff, 0xcd, 0x75, 0xe4, kHlt});
-  ASSERT_EQ(m.run(100'000), StopReason::kHalted);
-  EXPECT_EQ(m.state().gpr[x86::kRax], 500u);
-  EXPECT_EQ(m.state().gpr[x86::kRbx], 500u);
+  // mov ebp, 5; next: mov ecx, 1000; mov edi, 0x40000000; call rdi; mov ecx, 1000; mov edi, 0x40002000; call rdi; dec
+  // ebp; jnz next; hlt
+  m.code({0xbd, 5,    0, 0, 0, 0xb9, 0xe8, 3,    0, 0,    0xbf, 0,    0,    0,    0x40, 0xff, 0xd7,
+          0xb9, 0xe8, 3, 0, 0, 0xbf, 0,    0x20, 0, 0x40, 0xff, 0xd7, 0xff, 0xcd, 0x75, 0xe4, kHlt});
+  ASSERT_EQ(m.run(1'000'000), StopReason::kHalted);
+  EXPECT_EQ(m.state().gpr[x86::kRax], 5000u);
+  EXPECT_EQ(m.state().gpr[x86::kRbx], 5000u);
 }
 
 // The address that RET takes from the stack is a page-table entry, of the page that it leads to; executing there sets its

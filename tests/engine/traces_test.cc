@@ -63,5 +63,15 @@ TEST(Traces, CrossingBeforeACallThatIsTooLongIsNotTheTranslators) {
   Crossing().turn(code);
 }
 
+// A function in another page, which the trace goes on with.
+TEST(Traces, CrossingInAnotherPageIsNotTheTranslators) {
+  Crossing m;
+  m.state().gpr[x86::kRbp] = 0x8ff8;
+  // mov rdi, [rbp]; mov rsi, [rbp + 8]; lea rax, [rip + 42 - 0x500f]; ret
+  m.bytes(0x5000, {0x48, 0x8b, 0x7d, 0, 0x48, 0x8b, 0x75, 8, 0x48, 0x8d, 0x05, 0x1b, 0xb0, 0xff, 0xff, 0xc3});
+  // next: call 0x5000; sub ecx, 1; jnz next; hlt
+  m.turn({0xe8, 0xfb, 0x3f, 0, 0, 0x83, 0xe9, 0x01, 0x75, 0xf6, 0xf4});
+}
+
 }  // namespace
 }  // namespace pollux::test::engine

@@ -200,19 +200,20 @@ void Generator::one() {
   add(item);
 }
 
+u64 Generator::begin_piece() {  // now and then across the border of two pages
+  const unsigned slot = slots_.back();
+  slots_.pop_back();
+  return kCode + slot * 512 + (slot % 8 == 7 && one_in(2) ? 512 - random_.below(60) : random_.below(80));
+}
+
 Program Generator::make() {
   start();
   const u64 length = random_.below(4) ? 1 + random_.below(60) : 1 + random_.below(12);
   const unsigned pieces = unsigned(1 + random_.below(one_in(2) ? 1 : 4));
-  std::vector<unsigned> slots(code32_ ? 32 : 30);
-  for (unsigned n = 0; n < slots.size(); ++n) slots[n] = n;
-  for (unsigned n = 0; n < slots.size(); ++n) std::swap(slots[n], slots[n + random_.below(slots.size() - n)]);
-  if (code32_ && one_in(4)) std::swap(*std::ranges::find(slots, 31u), slots.back());  // the end of all
-  const auto begin_piece = [&] {  // now and then across the border of two pages
-    const unsigned slot = slots.back();
-    slots.pop_back();
-    return kCode + slot * 512 + (slot % 8 == 7 && one_in(2) ? 512 - random_.below(60) : random_.below(80));
-  };
+  slots_.resize(code32_ ? 32 : 30);
+  for (unsigned n = 0; n < slots_.size(); ++n) slots_[n] = n;
+  for (unsigned n = 0; n < slots_.size(); ++n) std::swap(slots_[n], slots_[n + random_.below(slots_.size() - n)]);
+  if (code32_ && one_in(4)) std::swap(*std::ranges::find(slots_, 31u), slots_.back());  // the end of all
   const auto put_origin = [&](u64 origin) { add({.origin = origin}); };
   const auto end = [&] { plain({.opcode = 0xcd, .immediate_bytes = 1, .immediate = kEndVector}); };
 
@@ -222,9 +223,7 @@ Program Generator::make() {
     one();
     if (piece < pieces && program_.items.size() >= piece * length / pieces) {
       ++piece;
-      add({.shape = Shape::kPlain, .form = {.opcode = 0xe9, .immediate_bytes = 4}, .refers = Refers::kRelative,
-           .target = unsigned(program_.items.size() + 1)});
-      put_origin(begin_piece());
+      move_on();
     }
   }
   const unsigned last = unsigned(program_.items.size());
@@ -239,7 +238,7 @@ Program Generator::make() {
       program_.items[calls[n]].target = program_.items[calls[n - 1]].target;
       continue;
     }
-    if (!slots.empty() && one_in(2)) put_origin(begin_piece());
+    if (!slots_.empty() && one_in(2)) put_origin(begin_piece());
     for (u64 count = random_.below(5); count; --count) integer();
     if (one_in(8)) move_return();
     if (one_in(4)) plain({.opcode = 0xc2, .immediate_bytes = 2, .immediate = random_.below(3) * 8});

@@ -65,6 +65,7 @@ class Generator {
   // generator_branch.cc
   void branch();
   void forward();
+  void move_on();   // to another place, mostly in another page, where the program goes on
   i32 elsewhere();  // what to add to a label, to go on where the same code appears again
   void loop();
   void move_return();
@@ -97,6 +98,8 @@ class Generator {
   };
   std::vector<Pending> forward_;
   std::vector<unsigned> calls_;       // items whose target is a function to be made
+  std::vector<unsigned> slots_;       // of 512 bytes, in the code pages, where nothing is
+  u64 begin_piece();                  // an origin
 };
 
 }  // namespace pollux::test::translation

@@ -36,15 +36,28 @@ void Generator::forward() {
   add(item);
 }
 
+void Generator::move_on() {
+  if (slots_.empty()) return;
+  add({.shape = Shape::kPlain,
+       .form = {.opcode = 0xe9, .immediate_bytes = 4},
+       .refers = Refers::kRelative,
+       .target = unsigned(program_.items.size() + 1)});
+  add({.origin = begin_piece()});
+}
+
 // A counter in a register that the body may well change: then the run's end is its end.
 void Generator::loop() {
   const unsigned counter = destination();
-  set_constant(counter, 1 + random_.below(one_in(4) ? 40 : 5));
+  const bool is_hot = one_in(4), moves = one_in(3);
+  set_constant(counter, 1 + random_.below(is_hot ? 60 : 5));
   const unsigned head = unsigned(program_.items.size());
   const std::array<bool, 16> known = known_;
   known_.fill(false);
   known_[4] = known[4];
-  for (u64 n = random_.below(5); n; --n) one_in(6) ? vector() : one_in(5) ? forward() : one_in(6) ? call() : integer();
+  for (u64 n = random_.below(5); n; --n) {
+    if (moves && one_in(2)) move_on();
+    one_in(6) ? vector() : one_in(5) ? forward() : one_in(moves ? 2 : 6) ? call() : integer();
+  }
   on_register({.opcode = 0xff, .wide = bool(random_.below(2))}, 1, counter);  // dec
   Item back{.shape = Shape::kPlain, .form = {.opcode = 0x85, .map = 1, .immediate_bytes = 4}, .refers = Refers::kRelative,
             .target = head};

@@ -2,7 +2,10 @@
 // behind the call says why, and the translator answers with the code that goes on.
 #pragma once
 
+#include <limits>
+
 #include "base/integers.h"
+#include "cpu/translate/assembler.h"
 
 namespace pollux::cpu::translate {
 
@@ -49,41 +52,63 @@ inline constexpr u8 kSaidByCaller = 0xff;
 inline constexpr unsigned kLeap = 5;
 
 struct Exit {
-  static constexpr u16 kNone = 0xffff;
-  static constexpr u16 kPending = 0xfffe;  // as when the trace was entered: in memory, or Frame::pending says it
+  // No distances:
+  static constexpr i32 kNone = std::numeric_limits<i32>::min();
+  static constexpr i32 kPending = kNone + 1;  // as when the trace was entered: in memory, or Frame::pending says it
 
   ExitKind kind = ExitKind::kInterpret;
-  u8 give_back = 0;        // instructions that the trace counted and has not executed
-  u16 offset = 0;          // from the start of the page
-  u16 flags_from = kNone;  // offset of the instruction that makes the flags again; kNone: they are in memory
+  u8 give_back = 0;  // instructions that the trace counted and has not executed
   u16 detail = 0;
-  i32 to = 0;  // from the record: kAccess, kMissed: where code goes on; kLink: the displacement,
-               // or 0: the jump's code takes the record's place, and the call's before it, as in kCrosses.
-               // kLent: the number of the instruction
-};
-static_assert(sizeof(Exit) == 12);
+  i32 offset = 0;          // from the start of the page where the trace begins
+  i32 flags_from = kNone;  // likewise, of the instruction that makes the flags again; kNone: they are in memory
+  i32 to = 0;              // from the record: kAccess, kMissed: where code goes on; kLink: the displacement,
+                           // or 0: the jump's code takes the record's place, and the call's before it, as in kCrosses.
+                           // kLent: the number of the instruction
 
-// What a caller says.
+  // In another page than the trace begins in.
+  bool is_elsewhere() const;
+  unsigned bytes() const;  // of its record
+};
+
+// Its bytes behind the call.
+struct Record {
+  static constexpr u16 kNone = 0xffff, kPending = 0xfffe;  // Exit's
+  static constexpr u8 kElsewhere = 0x80;  // in kind: both offsets are from the start of another page, whose distance
+                                          // from the first one, an i32, follows
+  u8 kind = 0;
+  u8 give_back = 0;
+  u16 offset = 0;
+  u16 flags_from = kNone;
+  u16 detail = 0;
+  i32 to = 0;
+};
+static_assert(sizeof(Record) == 12);
+void write_exit(Assembler& a, const Exit& e);
+Exit read_exit(const u8* record);
+
+// What a caller says, whose trace does not leave its page.
 struct CallerWord {
   static constexpr unsigned kMostBack = 31;
   static constexpr u32 kFlagsMask = (1 << 13) - 1;
+  static constexpr u32 kNone = kFlagsMask, kPending = kFlagsMask - 1;  // Exit's
 
   u32 give_back : 5;
   u32 offset : 13;
-  u32 flags_from : 13;  // low bits; kNone and kPending are no offsets
+  u32 flags_from : 13;
   u32 group : 1;        // kGroupAccess
 };
 static_assert(sizeof(CallerWord) == 4);
 
-// What a link to another page says, in the operands of three NOPs. The link begins with
+// What a link to another page says, in the operands of NOPs. The link begins with
 // `cmp dword [rsp + Frame::epoch], epoch`; 0 is no epoch.
 struct FarWords {
-  u16 offset = 0;
-  u16 give_back = 0;
+  i32 offset = 0;
   i32 place = 0;  // of the link, from the first NOP
-  i32 jump = 0;   // the displacement of its jump, likewise
+  u16 jump = 0;   // the displacement of its jump, from there; 0: it is in a trace that goes on in the other page
+  u16 give_back = 0;
+  u32 page = 0;  // which one, by its physical number; only there
 };
-inline constexpr unsigned kWords = 3, kNopBytes = 3;  // before its operand
+inline constexpr unsigned kWords = 4, kNopBytes = 3;  // before its operand
 inline constexpr unsigned kEpochInLink = 4;
 
 }  // namespace pollux::cpu::translate

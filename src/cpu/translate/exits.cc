@@ -1,6 +1,5 @@
 // What the translator does where translated code calls it.
 #include <algorithm>
-#include <limits>
 
 #include "cpu/translate/sequences.h"
 #include "cpu/translate/translator.h"
@@ -11,11 +10,14 @@ namespace {
 
 // Of a link to another page.
 FarWords far_words(const u8* caller) {
-  std::array<u32, kWords> words;
-  for (unsigned n = 0; n < kWords; ++n) {
-    std::memcpy(&words[n], caller + n * (kNopBytes + sizeof(u32)) + kNopBytes, sizeof(u32));
-  }
-  return {.offset = u16(words[0]), .give_back = u16(words[0] >> 16), .place = i32(words[1]), .jump = i32(words[2])};
+  const auto word = [&](unsigned n) {
+    u32 said;
+    std::memcpy(&said, caller + n * (kNopBytes + sizeof said) + kNopBytes, sizeof said);
+    return said;
+  };
+  FarWords words{.offset = i32(word(0)), .place = i32(word(1)), .jump = u16(word(2)), .give_back = u16(word(2) >> 16)};
+  if (words.jump == 0) words.page = word(3);
+  return words;
 }
 
 Exit said_by(const u8* caller, Exit exit) {
@@ -28,9 +30,10 @@ Exit said_by(const u8* caller, Exit exit) {
   CallerWord word;
   std::memcpy(&word, caller + kNopBytes, sizeof word);
   exit.give_back = word.give_back;
-  exit.offset = word.offset;
-  const u16 none = u16(~CallerWord::kFlagsMask);  // the high bits of what is no offset
-  exit.flags_from = u16(word.flags_from >= memory::kPageSize ? word.flags_from | none : word.flags_from);
+  exit.offset = i32(word.offset);
+  exit.flags_from = word.flags_from == CallerWord::kNone      ? Exit::kNone
+                    : word.flags_from == CallerWord::kPending ? Exit::kPending
+                                                              : i32(word.flags_from);
   if (word.group) exit.detail |= kGroupAccess;
   return exit;
 }
@@ -40,10 +43,10 @@ static_assert(Trace::kMaxSteps <= 127, "what a link gives back is a short immedi
 
 // Over a call and its record. pending: where flags come from that stay pending; kNone: no flag of the host's changes.
 // Returns the jump's displacement.
-const u8* write_link(u8* at, u8 give_back, const u8* entry, u16 pending = Exit::kNone) {
-  Assembler a(at, at + kCall + sizeof(Exit));
+const u8* write_link(u8* at, u8 give_back, const u8* entry, u16 pending = Record::kNone) {
+  Assembler a(at, at + kCall + sizeof(Record));
   const Address budget = in_frame(offsetof(Frame, budget));
-  if (pending != Exit::kNone) {
+  if (pending != Record::kNone) {
     a.op({.code = 0xc7, .prefix66 = true}, 0, in_frame(offsetof(Frame, pending)));
     a.immediate(pending, 2);
     if (give_back) a.arithmetic(0, budget, give_back);
@@ -53,7 +56,7 @@ const u8* write_link(u8* at, u8 give_back, const u8* entry, u16 pending = Exit::
     a.store(budget, kAddressReg);
   }
   a.jump(entry);
-  POLLUX_CHECK(a.at() <= at + kCall + sizeof(Exit), "a link is no longer than what it replaces");
+  POLLUX_CHECK(a.at() <= at + kCall + sizeof(Record), "a link is no longer than what it replaces");
   return a.at() - 4;
 }
 
@@ -61,8 +64,7 @@ const u8* write_link(u8* at, u8 give_back, const u8* entry, u16 pending = Exit::
 
 const u8* Translator::serve(Frame* frame, const u8* record) {
   Translator& self = *frame->owner;
-  Exit kept;  // serving it may fill this part of the code region again
-  std::memcpy(&kept, record, sizeof kept);
+  Exit kept = read_exit(record);  // serving it may fill this part of the code region again
   if (kept.give_back == kSaidByCaller) kept = said_by(frame->caller, kept);
   self.interpreter_.look_at_view();
   if (++self.exits_ >= kExitsToLook && self.early_) self.end_with_trace();
@@ -98,10 +100,10 @@ const u8* Translator::budget(const Exit& exit, const u8* record) {
   const bool is_asked = early_.is_asked_at(position().value);
   if (early_ && !is_asked) set_horizon();
   const bool is_far = position().value + kMargin + exit.give_back <= horizon_;
-  const bool has_rest = exit.offset != exit.detail && exit.offset < memory::kPageSize;
+  const bool has_rest = exit.offset != exit.detail && in_page(exit.offset);
   if (has_rest && (is_far || is_asked)) {
     const u64 rip = interpreter_.s().rip;
-    rest_ = {record + sizeof(Exit), exit.give_back, rip, context(rip), mode(), drops_};
+    rest_ = {record + exit.bytes(), exit.give_back, rip, context(rip), mode(), drops_};
     return next_code();
   }
   if (is_far) return next_code();
@@ -124,7 +126,7 @@ const u8* Translator::rest() {
 
 const u8* Translator::arrived() {
   frame_.page = frame_.address & ~memory::kPageMask;
-  settle({.offset = u16(frame_.address & memory::kPageMask)});
+  settle({.offset = i32(frame_.address & memory::kPageMask)});
   return next_code();
 }
 
@@ -132,14 +134,16 @@ void Translator::settle(const Exit& exit) {
   const u64 executed = frame_.end - u64(frame_.budget) - exit.give_back - position().value;
   counters_.translated_instructions += executed;
   interpreter_.retired(executed);
-  interpreter_.s().rip = frame_.page + exit.offset;
-  const u16 from = exit.flags_from == Exit::kPending ? frame_.pending : exit.flags_from;
-  if (from == Exit::kNone) return;
-  const auto code = fetch(frame_.page + from);
+  interpreter_.s().rip = frame_.page + u64(i64{exit.offset});
+  const bool is_pending = exit.flags_from == Exit::kPending && frame_.pending != Record::kNone;
+  const i32 from = is_pending ? frame_.pending : exit.flags_from;
+  if (from == Exit::kNone || from == Exit::kPending) return;
+  const u64 linear = frame_.page + u64(i64{from});
+  const auto code = fetch(linear);
   POLLUX_CHECK(code, "the page of running code is there");
   decode::Decoded made;
   const interpret::Binding* row;
-  const u64 rest = memory::kPageSize - from;
+  const u64 rest = memory::kPageSize - (linear & memory::kPageMask);
   interpreter_.reader().read(interpreter_.code_size(), {code->host, std::min<u64>(rest, 15)}, made, row);
   interpreter_.flags_again(made, *row, frame_.shifted);
 }
@@ -161,7 +165,7 @@ const u8* Translator::access(const Exit& exit, const u8* record) {
     case Filled::How::kGranted:
       frame_.scratch = u64(filled.host) - frame_.address;
       if (!(exit.detail & kApartAccess)) frame_.address = u64(filled.host);
-      if (record[offsetof(Exit, give_back)] == kSaidByCaller) return frame_.caller;
+      if (record[offsetof(Record, give_back)] == kSaidByCaller) return frame_.caller;
       return record + exit.to +
              Sequences::look_up_bytes(layout_, view_of_access(exit.detail), exit.detail & kWriteAccess) -
              (exit.detail & kPaddedAccess ? Assembler::kSavedByPad : 0);
@@ -178,15 +182,15 @@ const u8* Translator::crosses(const Exit& exit, const u8* record) {
   const Translation* separate = find_separate(interpreter_.s().rip);
   if (!separate) return interpret_one();
   const u8* entry = separate->lazy_entry();
-  u16 pending = Exit::kNone;
+  u16 pending = Record::kNone;
   switch (exit.flags_from) {
     case Exit::kNone: entry = separate->memory_entry; break;
     case Exit::kPending: break;  // they stay so: up to where they are overwritten, both have the same instructions
     default:
-      pending = exit.flags_from;
+      pending = u16(exit.flags_from);
       if (!exit.detail || (exit.detail & separate->changed)) entry = nullptr;
   }
-  if (entry && trace_holds()) {
+  if (entry && in_page(exit.offset) && trace_holds()) {
     write_link(writable(record) - kCall, exit.give_back, entry - cache_.executable(), pending);
   }
   return begin(*separate);
@@ -248,8 +252,7 @@ Translation* Translator::find_target(u64 linear) {
 }
 
 const u8* Translator::far(const Exit& exit) {
-  constexpr i32 kRelinks = 16;
-  frame_.relinks = kRelinks;
+  frame_.relinks = patience_.relinks;
   const Translation* const to = find_target(frame_.address);
   if (!to) {
     settle(exit);
@@ -262,8 +265,11 @@ const u8* Translator::far(const Exit& exit) {
   note_place(frame_.context, here->physical.value, frame_.page);
   if (places_.has_several(here->physical.value >> memory::kPageShift)) return place;
   u8* const caller = writable(frame_.caller);
-  cache_.link_far(caller + words.place, caller + words.jump, to->physical >> memory::kPageShift, to->memory_entry,
-                  frame_.epoch);
+  const u64 to_page = to->physical >> memory::kPageShift;
+  if (words.jump != 0)
+    cache_.link_far(caller + words.place, caller + words.place + words.jump, to_page, to->memory_entry, frame_.epoch);
+  else if (to_page == words.page)
+    cache_.link_entry(caller + words.place, to_page, frame_.epoch);
   return place;
 }
 
@@ -281,7 +287,7 @@ const u8* Translator::lent(const Exit& exit, const u8* record) {
   const bool far_enough = position().value + kMargin + counted <= horizon_;
   if (!goes_on || !far_enough || exits_ >= kExitsToLook) return next_code();
   give_budget(counted);
-  return record + sizeof(Exit);
+  return record + exit.bytes();
 }
 
 const u8* Translator::link(const Exit& exit, const u8* record) {
@@ -297,7 +303,7 @@ const u8* Translator::link(const Exit& exit, const u8* record) {
     const u8* const entry = (follow || exit.detail == kHostFlags ? next->host_entry() : next->memory_entry);
     const u8* jump = place + exit.to;
     if (follow && next->lazy_entry() && !(exit.detail & next->changed)) {
-      jump = write_link(place - kCall, exit.give_back, next->lazy_entry() - cache_.executable(), exit.flags_from);
+      jump = write_link(place - kCall, exit.give_back, next->lazy_entry() - cache_.executable(), u16(exit.flags_from));
     } else if (exit.to) {
       Assembler::link(place + exit.to, entry - cache_.executable());
     } else {
@@ -314,13 +320,13 @@ const u8* Translator::hot(u64 linear) {
   const auto code = fetch(linear);
   Translation* const old = code ? cache_.find(code->physical.value, mode()) : nullptr;
   if (!old || !old->counts) return next_code();
-  if (Looks& looks = looks_[old]; looks.count < kLooks && !stepping_) {
+  if (Looks& looks = looks_[old]; looks.count < patience_.looks && !stepping_) {
     ++looks.count;
     frame_.heat[old->heat] = patience_.entered / 16;  // it comes again
-    return look_ahead(code->physical.value, looks.seen) ? next_code() : nullptr;
+    return look_ahead(linear, looks.seen) ? next_code() : nullptr;
   }
   const std::vector<i32> seen = std::move(looks_.extract(old).mapped().seen);
-  Translation& made = translate(*code, mode(), kLong, false, seen);
+  Translation& made = translate_hot(*code, linear, seen);
   leap_to_longer(*old, made);
   remember_jump(linear, context(linear), made);
   return next_code();
@@ -344,7 +350,7 @@ void Translator::leap_to_longer(Translation& old, Translation& made) {
     if (needs_none || as_lazy)
       leap(old.lazy_entry(), needs_none ? made.memory_entry : made.lazy_entry());
     else
-      frame_.heat[old.heat] = std::numeric_limits<i32>::max();  // who comes that way stays
+      frame_.heat[old.heat] = kNeverHot;  // who comes that way stays
   }
   cache_.replace(old);
   redirect_jumps(old, made);

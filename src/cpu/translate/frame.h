@@ -23,7 +23,7 @@ struct JumpEntry {
   u64 linear = 0;
   u64 context = ~u64{0};
   const u8* code = nullptr;
-  u64 page = 0;  // of linear
+  u64 page = 0;  // of where it leads
 };
 inline constexpr unsigned kJumpEntries = 1 << 16;  // u16 counts them
 // As code computes it: the entry's place is a part of linear ^ linear << kJumpShift, so that nothing needs to be scaled.
@@ -51,6 +51,7 @@ inline constexpr u8 kFlatShiftInContext = 61;
 inline constexpr u64 kViewInContext = u64{3} << kViewShiftInContext;
 
 inline constexpr unsigned kHeats = 1 << 16;
+inline constexpr i32 kNeverHot = std::numeric_limits<i32>::max();
 
 // Whether each trace counts its instructions once more, for nothing: to be measured.
 #ifdef POLLUX_COUNT_TWICE
@@ -72,7 +73,7 @@ struct alignas(1 << 16) Frame {
   u64 page = 0;                       // linear address of the page that the running trace is in
   u64 context = 0;                    // of jumps
   u16 arithmetic = 0;                 // guest flags (interpret/host_flags.h), when they are not in the host's
-  u16 pending = Exit::kNone;          // offset of the instruction whose flags a trace was entered without
+  u16 pending = Record::kNone;        // offset of the instruction whose flags a trace was entered without
   std::array<u64, kGroups> groups{};  // host addresses of ranges (access_plan.h)
   std::array<u64, kGuestsInMemory> guests{};  // registers
   u64 kept = 0;                               // the place of a call's jump entry

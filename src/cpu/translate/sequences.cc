@@ -77,10 +77,8 @@ std::array<u8*, 2> Sequences::find_jump(bool to_pads) {
 void Sequences::take_jump() {
   a_.load(kAddressReg, found_jump(offsetof(JumpEntry, page)));
   a_.store(frame(offsetof(Frame, page)), kAddressReg);
-  take_jump_in_page();
+  a_.jump(found_jump(offsetof(JumpEntry, code)));
 }
-
-void Sequences::take_jump_in_page() { a_.jump(found_jump(offsetof(JumpEntry, code))); }
 
 void Sequences::take_flags(Repair repair) {
   if (repair != Repair::kCarryOnly) a_.byte(0x9f);                               // lahf

@@ -35,7 +35,6 @@ class Sequences {
   // context. to_pads: pads follow soon.
   std::array<u8*, 2> find_jump(bool to_pads = false);
   void take_jump();
-  void take_jump_in_page();
 
   // ax becomes what memory holds of the flags: LAHF's byte above, OF below (interpret/host_flags.h).
   void take_flags(Repair repair);

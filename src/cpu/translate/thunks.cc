@@ -45,13 +45,13 @@ u8* leave(Assembler& a, const Thunks& t, ExitKind kind, u16 detail) {
   a.op({.code = 0x8f}, 0, in_frame(offsetof(Frame, caller)));  // pop
   a.call(t.out);
   u8* const record = a.at();
-  a.write(Exit{.kind = kind, .give_back = kSaidByCaller, .detail = detail});
+  write_exit(a, {.kind = kind, .give_back = kSaidByCaller, .detail = detail});
   return record;
 }
 
 void link_record(u8* record, const u8* to) {
   const i32 distance = i32(to - record);
-  std::memcpy(record + offsetof(Exit, to), &distance, sizeof distance);
+  std::memcpy(record + offsetof(Record, to), &distance, sizeof distance);
 }
 
 void push_caller(Assembler& a) { a.op({.code = 0xff}, 6, in_frame(offsetof(Frame, caller))); }

@@ -42,6 +42,7 @@ struct Thunks {
   // Called where the range of a group crosses a page: with a record behind the call; or by one of look_up, behind whose
   // call is a CallerWord, and then they may come back.
   const u8* crosses = nullptr;
+  const u8* crosses_elsewhere = nullptr;  // with a record that says another page
   const u8* crosses_said = nullptr;
 
   // Called, with the instructions in kAddressReg that are counted and not executed. rdx, rax: the halves of the

@@ -14,14 +14,16 @@ class Separate {
   Separate(Assembler& a, const Layout& layout, i32 below) : a_(a), layout_(layout), below_(below) {}
 
   // Behind the call is a record.
-  void write_recorded(const u8* out) {
+  void write_recorded(const u8* out, bool elsewhere) {
     a_.load(kAddressReg, Address{kRspReg, 0});
-    a_.op(kMovzxWord, kScratch, Address{kAddressReg, offsetof(Exit, flags_from)});
-    check_flags(Exit::kNone, Exit::kPending);
-    a_.op(kMovzxWord, kAddressReg, Address{kAddressReg, offsetof(Exit, offset)});
+    a_.op(kMovzxWord, kScratch, Address{kAddressReg, offsetof(Record, flags_from)});
+    check_flags(Record::kNone, Record::kPending);
+    if (elsewhere) a_.op({.code = 0x63, .wide = true}, kScratch, Address{kAddressReg, sizeof(Record)});  // movsxd
+    a_.op(kMovzxWord, kAddressReg, Address{kAddressReg, offsetof(Record, offset)});
+    if (elsewhere) a_.op({.code = 0x03, .wide = true}, kAddressReg, kScratch);  // add
     find();
     a_.load(kAddressReg, Address{kRspReg, 0});
-    a_.op({.code = 0xb6, .map = 1}, kAddressReg, Address{kAddressReg, offsetof(Exit, give_back)});  // movzx
+    a_.op({.code = 0xb6, .map = 1}, kAddressReg, Address{kAddressReg, offsetof(Record, give_back)});  // movzx
     take();
     link_failures();
     a_.jump(out);
@@ -35,7 +37,7 @@ class Separate {
     a_.mov32(kScratch, kAddressReg);
     a_.shift(5, kScratch, kFlagsShift, false);
     constexpr u32 kGroup = CallerWord::kFlagsMask + 1;
-    check_flags(kGroup | (Exit::kNone & CallerWord::kFlagsMask), kGroup | (Exit::kPending & CallerWord::kFlagsMask));
+    check_flags(kGroup | CallerWord::kNone, kGroup | CallerWord::kPending);
     a_.shift(5, kAddressReg, kOffsetShift, false);
     a_.arithmetic(4, kAddressReg, CallerWord::kFlagsMask, false);
     find();
@@ -67,11 +69,12 @@ class Separate {
     u8* const known = a_.jump_if(kZ);
     a_.arithmetic(7, kScratch, i32(pending), false);
     fail(kNz);
-    a_.op({.code = 0x83, .prefix66 = true}, 7, frame(offsetof(Frame, pending))), a_.immediate(Exit::kNone, 1);  // cmp
+    a_.op({.code = 0x83, .prefix66 = true}, 7, frame(offsetof(Frame, pending)));  // cmp
+    a_.immediate(Record::kNone, 1);
     fail(kNz);
     a_.link_here(known);
   }
-  // kAddressReg: the offset in the page.
+  // kAddressReg: the offset.
   void find() {
     a_.op({.code = 0x03, .wide = true}, kAddressReg, frame(offsetof(Frame, page)));
     for (const unsigned bit : kSeparateBits) {
@@ -83,7 +86,7 @@ class Separate {
   void take() {
     a_.op({.code = 0x01, .wide = true}, kAddressReg, frame(offsetof(Frame, budget)));  // add
     a_.lea(kRspReg, {kRspReg, below_});
-    Sequences(a_, layout_, 0).take_jump_in_page();
+    Sequences(a_, layout_, 0).take_jump();
   }
   void link_failures() {
     for (unsigned n = 0; n < failed_count_; ++n) a_.link_here(failed_[n]);
@@ -100,7 +103,9 @@ class Separate {
 
 void write_separates(Assembler& a, const Layout& layout, Thunks& t) {
   t.crosses = a.at();
-  Separate(a, layout, kReturnAddress).write_recorded(t.out);
+  Separate(a, layout, kReturnAddress).write_recorded(t.out, false);
+  t.crosses_elsewhere = a.at();
+  Separate(a, layout, kReturnAddress).write_recorded(t.out, true);
   t.crosses_said = a.at();
   Separate(a, layout, 2 * kReturnAddress).write_said();
 }

@@ -113,7 +113,7 @@ class Transfers {
     for (u8* const miss : misses) a_.link_here(miss);
     a_.load(kAddressReg, in_frame(offsetof(Frame, target)));
     a_.call(thunks_.out);
-    a_.write(Exit{.kind = ExitKind::kArrived});
+    write_exit(a_, {.kind = ExitKind::kArrived});
   }
 
   Assembler& a_;

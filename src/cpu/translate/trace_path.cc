@@ -6,12 +6,13 @@ namespace pollux::cpu::translate {
 
 namespace {
 
-constexpr std::size_t kLongestCall = 20;  // steps
+constexpr std::size_t kLongestCall = 30;  // steps
 
 // Whether a block that begins there may reach as far as the branch.
 bool may_hold(i32 block, const Step& branch) {
-  constexpr i32 kLongestBlock = 512;  // bytes
-  return block >= 0 && block <= i32(branch.offset) && i32(branch.offset) - block < kLongestBlock;
+  constexpr i64 kLongestBlock = 512;  // bytes
+  return block <= branch.offset && i64{branch.offset} - block < kLongestBlock &&
+         page_of(block) == page_of(branch.offset);
 }
 
 // How often it must have been seen where it leads, always to the same place, for that to be a guess; 0: it is none.
@@ -20,12 +21,22 @@ unsigned sightings_wanted(const Step& jump) {
   switch (jump.action) {
     case Action::kJumpIndirect: return through_cell ? 1 : 0;
     case Action::kCallIndirect: return through_cell ? 1 : kLooks;
-    case Action::kReturn: return jump.taken ? 0 : kLooks;
+    case Action::kReturn: return kLooks;
     default: return 0;
   }
 }
 
 }  // namespace
+
+ByteSpan TracePath::page(i64 offset) {
+  const i64 distance = page_of(offset);
+  if (distance < -kFarthestPage || distance > kFarthestPage) return {};
+  if (read_ != distance) {
+    read_ = i32(distance);
+    page_ = page_at_(*read_).bytes;
+  }
+  return page_;
+}
 
 bool TracePath::goes_on() {
   if (!calls_.empty() && trace_.steps.size() >= calls_.front().steps + kLongestCall) return false;
@@ -35,6 +46,8 @@ bool TracePath::goes_on() {
     case Action::kCall: return follow_call(step, branch_target(step));
     case Action::kReturn: return follow_return(step);
     case Action::kBranch: return follow_branch(step, branch_target(step));
+    case Action::kJumpIndirect:
+    case Action::kCallIndirect: return follow_guess(step);
     default: return step.action < Action::kBranch;
   }
 }
@@ -49,20 +62,19 @@ void TracePath::take_back_calls() {
 
 void TracePath::follow(Step& step, i64 target) {
   step.taken = true;
-  trace_.end = u16(target);
+  trace_.end = i32(target);
 }
 
 bool TracePath::follow_jump(Step& step, i64 target) {
-  if (!in_page(target)) return false;
+  if (page(target).empty()) return false;
   step.action = Action::kFollowed;
-  trace_.end = u16(target);
+  trace_.end = i32(target);
   return true;
 }
 
 bool TracePath::follow_call(Step& step, i64 target) {
-  if (!in_page(target)) return false;
   const bool may = reach_.unseen_calls || std::ranges::find(seen_, i32(target)) != seen_.end();
-  if (!may || step.end() >= memory::kPageSize) return false;
+  if (!may || page(step.end()).empty() || page(target).empty()) return false;
   calls_.push_back({trace_.steps.size(), step.end()});
   follow(step, target);
   return true;
@@ -75,17 +87,30 @@ bool TracePath::follow_return(Step& step) {
   return true;
 }
 
+bool TracePath::follow_guess(Step& jump) {
+  const i32 target = guess(jump);
+  if (target == kElsewhere || page(target).empty()) return false;
+  if (jump.action == Action::kCallIndirect) {
+    if (page(jump.end()).empty()) return false;
+    calls_.push_back({trace_.steps.size(), jump.end()});
+  }
+  follow(jump, target);
+  return true;
+}
+
 bool TracePath::follow_branch(Step& step, i64 target) {
   const Way way = seen_way(step);
   if (way == Way::kOn) return true;
   const bool to_start = target == i64(start_) && calls_.empty();
-  if (way == Way::kTaken && in_page(target) && !to_start) {
+  if (way == Way::kTaken && !page(target).empty() && !to_start) {
     // The head of a loop that does not fit begins a trace of its own: otherwise traces would begin everywhere in the
     // loop.
     constexpr i64 kUsualLength = 4;  // of an instruction, bytes
     const i64 loop = (i64(step.offset) - target) / kUsualLength;
-    if (loop > 0 && i64(trace_.steps.size()) + loop > i64(reach_.steps)) return false;
-    if (std::ranges::any_of(trace_.steps, [&](const Step& s) { return s.offset == target; })) return false;
+    if (loop > 0 && page_of(target) == page_of(step.offset) && i64(trace_.steps.size()) + loop > i64(reach_.steps))
+      return false;
+    const auto called = std::span(trace_.steps).subspan(calls_.empty() ? 0 : calls_.back().steps);
+    if (std::ranges::any_of(called, [&](const Step& s) { return s.offset == target; })) return false;
     follow(step, target);
     return true;
   }
@@ -100,14 +125,17 @@ bool TracePath::follow_branch(Step& step, i64 target) {
 }
 
 i32 TracePath::guess() const {
-  if (trace_.steps.empty()) return kElsewhere;
-  const Step& last = trace_.steps.back();
-  const unsigned wanted = sightings_wanted(last);
+  if (trace_.steps.empty() || trace_.steps.back().taken) return kElsewhere;
+  return guess(trace_.steps.back());
+}
+
+i32 TracePath::guess(const Step& jump) const {
+  const unsigned wanted = sightings_wanted(jump);
   if (wanted == 0) return kElsewhere;
-  i32 guess = kElsewhere, block = -1;
+  i32 guess = kElsewhere, block = kElsewhere;
   unsigned sightings = 0;
   for (std::size_t n = 0; n + 1 < seen_.size(); ++n) {
-    if (!may_hold(seen_[n], last) || seen_[n] < block) continue;
+    if (!may_hold(seen_[n], jump) || seen_[n] < block) continue;
     if (seen_[n] > block) block = seen_[n], guess = seen_[n + 1], sightings = 0;
     if (seen_[n + 1] != guess) guess = kElsewhere;
     ++sightings;

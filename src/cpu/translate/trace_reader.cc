@@ -330,6 +330,7 @@ bool may_exit(const Step& step) {
   const auto looks_up = [](const Access& access) {
     return access.kind != Access::Kind::kMember || access.check_alignment;
   };
+  if (step.enters) return true;
   switch (step.action) {
     case Action::kNothing:
     case Action::kLea:
@@ -353,6 +354,13 @@ i64 branch_target(const Step& step) { return i64(step.end()) + i64(step.d.immedi
 
 namespace {
 
+// What lies at a distance from the instruction, which may be in another page than the trace's beginning.
+bool names_reachable(const Step& step) {
+  const Decoded& d = step.d;
+  if (d.has_memory && d.base == decode::kRipRegister && !is_reachable(step.end() + d.displacement)) return false;
+  return d.operand_count == 0 || d.operands[0].kind != OperandKind::kRelative || is_reachable(branch_target(step));
+}
+
 // False: it is for the interpreter, and the trace has no such step.
 bool read_step(interpret::InstructionReader& reader, ByteSpan bytes, u32 mode, Trace& trace) {
   Step& step = trace.steps.emplace_back();
@@ -360,6 +368,7 @@ bool read_step(interpret::InstructionReader& reader, ByteSpan bytes, u32 mode, T
   const decode::DecodeStatus status = reader.read(code_size(mode), bytes, step.d, step.row);
   if (code_size(mode) == decode::CodeSize::k32) encode_as_64_bit(step.d);
   if (status == decode::DecodeStatus::kOk) step.action = choose(step.d, step.row, mode);
+  if (!names_reachable(step)) step.action = Action::kInterpret;
   if (step.action == Action::kInterpret) {
     trace.steps.pop_back();
     trace.interpret = true;
@@ -374,27 +383,42 @@ bool read_step(interpret::InstructionReader& reader, ByteSpan bytes, u32 mode, T
 
 void begin_trace(Trace& trace, u16 offset) {
   trace.steps.clear();
+  trace.pages.clear();
   trace.turns = 0;
   trace.interpret = trace.crosses = false;
   trace.guess = kElsewhere;
   trace.end = offset;
 }
 
+void note_pages(Trace& trace, const PageAt& page_at) {
+  for (Step& step : trace.steps) {
+    const i32 distance = page_of(step.offset);
+    if (distance == 0 || std::ranges::find(trace.pages, distance, &Trace::Page::distance) != trace.pages.end())
+      continue;
+    step.enters = true;
+    trace.pages.push_back({distance, page_at(distance).number});
+  }
+}
+
 }  // namespace
 
-void read_trace(interpret::InstructionReader& reader, ByteSpan page, u16 offset, u32 mode, const Reach& reach,
+void read_trace(interpret::InstructionReader& reader, const PageAt& page_at, u16 offset, u32 mode, const Reach& reach,
                 Seen seen, Trace& trace) {
   begin_trace(trace, offset);
-  TracePath path(offset, reach, seen, trace);
+  TracePath path(offset, page_at, reach, seen, trace);
   const auto may_go_on = [&] {
     const std::size_t length = trace.steps.size();
     return length < reach.steps || (length < reach.straight && trace.steps.back().action < Action::kBranch);
   };
-  while (may_go_on() && trace.end < memory::kPageSize) {
-    const ByteSpan bytes = page.subspan(trace.end, std::min<std::size_t>(15, page.size() - trace.end));
-    if (!read_step(reader, bytes, mode, trace) || !path.goes_on()) break;
+  bool ended = false;
+  while (!ended && may_go_on()) {
+    const ByteSpan page = path.page(trace.end);
+    const u64 at = u64(trace.end) & memory::kPageMask;
+    ended = page.empty() || !read_step(reader, page.subspan(at, std::min<u64>(15, page.size() - at)), mode, trace) ||
+            !path.goes_on();
   }
   path.take_back_calls();
+  note_pages(trace, page_at);
   trace.guess = path.guess();
   if (reach.group) plan_accesses(trace.steps, word_of(mode), !reach.compact);
   find_needed_flags(trace.steps);

@@ -87,6 +87,13 @@ void TranslationCache::link_far(u8* place, u8* jump, u64 to_page, const u8* code
   std::memcpy(place + kEpochInLink, &epoch, sizeof epoch);
 }
 
+void TranslationCache::link_entry(u8* place, u64 to_page, u32 epoch) {
+  u32 before;
+  std::memcpy(&before, place + kEpochInLink, sizeof before);
+  if (before == 0) far_[to_page].push_back({place, part_of(place).generation});
+  std::memcpy(place + kEpochInLink, &epoch, sizeof epoch);
+}
+
 void TranslationCache::cut(const std::vector<FarLink>& links) {
   constexpr u32 kNone = 0;
   for (const FarLink& link : links) {
@@ -104,11 +111,15 @@ void TranslationCache::cut_far_links() {
 bool TranslationCache::drop_page(u64 physical_page) {
   bool any = false;
   if (auto reached = reached_.extract(physical_page)) {
-    for (const u64 from : reached.mapped()) any |= drop_page(from);
+    for (const u64 from : reached.mapped()) any |= forget_page(from);
   }
+  return forget_page(physical_page) || any;
+}
+
+bool TranslationCache::forget_page(u64 physical_page) {
   if (auto links = far_.extract(physical_page)) cut(links.mapped());
   const auto page = by_page_.find(physical_page);
-  if (page == by_page_.end()) return any;
+  if (page == by_page_.end()) return false;
   page_.clear();
   for (Translation* t = page->second; t; t = t->next) {
     hide(*t);
@@ -126,7 +137,7 @@ void TranslationCache::begin_part(unsigned number) {
   ++part.generation;
   for (Translation& t : part.translations) {
     // What is replaced may be linked to.
-    if (!t.dropped || t.replaced) drop_page(t.physical >> memory::kPageShift);
+    if (!t.dropped || t.replaced) forget_page(t.physical >> memory::kPageShift);
   }
   part.translations.clear();
   part.lent.clear();

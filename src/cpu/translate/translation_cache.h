@@ -3,8 +3,9 @@
 // The region has several parts, filled in turn; where the next one begins, what it held is dropped.
 //
 // Invariants
-//  1. A translation's guest bytes equal guest memory: its page is watched, and a write to the page drops all of its
-//     translations before the write happens.
+//  1. A translation's guest bytes equal guest memory: the pages that they are in are watched, and a write to one drops
+//  all
+//     translations that begin there, and those that go there from other pages, before the write happens.
 //  2. A dropped translation's code stays where it is until its part is filled again, because it may be running.
 //  3. Links lead from a page to itself in the same mode, and the translations of a page are dropped together. Links to
 //     other pages (link_far) are cut when the translations there are dropped.
@@ -67,13 +68,15 @@ class TranslationCache {
   void move_links(const Translation& old, const u8* from, const u8* to);
   // Another one of the same key has taken its place, and its code leads there: it is found no more. dropped is not told.
   void replace(Translation& old);
-  // It depends on that page, too: the translations of both pages are dropped together.
+  // It depends on that page, too: is dropped when that changes.
   void reaches(const Translation& t, u64 second_page);
   // A link from one page to another, in code that was executed just now: is cut when the translations of that page
   // are dropped. Writable addresses, but for code.
   void link_far(u8* place, u8* jump, u64 to_page, const u8* code, u32 epoch);
+  // Likewise, but the trace itself goes on there; it depends on that page (reaches), and can be linked again.
+  void link_entry(u8* place, u64 to_page, u32 epoch);
   void cut_far_links();
-  // False: the page had none. Invariant 2 and 3 hold for what is replaced, too.
+  // Of a page that changes. False: there are none. Invariant 2 and 3 hold for what is replaced, too.
   bool drop_page(u64 physical_page);
 
   // What usually runs, and what seldom does: in chunks of the part.
@@ -110,6 +113,7 @@ class TranslationCache {
     std::deque<interpret::Instruction> lent;
   };
   void hide(Translation& t);  // from find()
+  bool forget_page(u64 physical_page);
   void begin_part(unsigned number);
   Part& part_of(const u8* code) { return parts_[u64(code - region_.write) / (region_.size / parts_.size())]; }
   void cut(const std::vector<FarLink>& links);

@@ -227,7 +227,7 @@ Translation* Translator::find_separate(u64 rip) {
   const u32 separate = mode() | kSeparateMode;
   Translation* found = cache_.find(code->physical.value, separate);
   if (!found) found = &translate(*code, separate, kSeparate, false);
-  enter_jump(jump, here, *found);
+  enter_jump(jump, here, *found, rip);
   return found;
 }
 
@@ -261,32 +261,37 @@ bool Translator::is_cold(u64 physical) {
   return true;
 }
 
+bool Translator::may_hold_code(u64 linear) const {
+  return x86::is_canonical(linear) && (interpreter_.code64() || linear < kLastPage32);
+}
+
 // Nothing: executing there faults, or it is not in RAM, or where EIP would wrap.
 std::optional<mmu::Translation> Translator::fetch(u64 rip) {
-  if (!x86::is_canonical(rip)) return std::nullopt;
-  if (!interpreter_.code64() && rip >= kLastPage32) return std::nullopt;
+  if (!may_hold_code(rip)) return std::nullopt;
   mmu::Translation t;
   x86::Fault fault;
   if (!interpreter_.mmu().translate(rip, mmu::Access::kFetch, fetch_view(), t, fault) || !t.host) return std::nullopt;
   return t;
 }
 
-bool Translator::look_ahead(u64 physical, std::vector<i32>& seen) {
+bool Translator::look_ahead(u64 linear, std::vector<i32>& seen) {
   const auto& rip = interpreter_.s().rip;
-  const u64 page = rip & ~memory::kPageMask;
+  const u64 page = linear & ~memory::kPageMask;
   const u64 end = std::min(position().value + kLong.steps, until_), last = std::min(end + kLong.steps, until_);
   const u32 mode = this->mode();
   // Best where a trace begins, so that none needs to be made that begins there.
   const auto is_over = [&] {
-    const u64 at = position().value;
-    return at >= last || (at >= end && cache_.find((physical & ~memory::kPageMask) | (rip & memory::kPageMask), mode));
+    if (position().value < end) return false;
+    mmu::Translation t;
+    const bool is_there = interpreter_.mmu().translate_unchanged(rip, mmu::Access::kFetch, fetch_view(), t);
+    return position().value >= last || (is_there && cache_.find(t.physical.value, mode));
   };
   seen.push_back(kElsewhere);
   for (;;) {
-    const bool in_page = (rip & ~memory::kPageMask) == page;
     const i64 distance = i64(rip - page);
-    seen.push_back(distance == i32(distance) ? i32(distance) : kElsewhere);
-    if (!in_page || is_over() || interpreter_.wants_turn()) return true;
+    const bool is_near = distance >= -kFarthestPage && distance <= kFarthestPage;
+    seen.push_back(is_near ? i32(distance) : kElsewhere);
+    if (!is_near || is_over() || interpreter_.wants_turn()) return true;
     ++counters_.interpreted_steps;
     reason_ = interpreter_.advance(next_look(), interpret::Advance::kOneBlock);
     if (reason_ != StopReason::kPosition) return false;
@@ -294,7 +299,17 @@ bool Translator::look_ahead(u64 physical, std::vector<i32>& seen) {
   }
 }
 
+void Translator::cool() {
+  constexpr u64 kMuch = u64{1} << 20;  // bytes
+  if (counters_.code_bytes - cooled_ < kMuch) return;
+  cooled_ = counters_.code_bytes;
+  for (i32& heat : frame_.heat) {
+    if (heat != kNeverHot) heat = patience_.entered;
+  }
+}
+
 void Translator::make_room() {
+  cool();
   if (cache_.has_room(Writer::kRoom)) return;
   clear_jumps();
   looks_.clear();
@@ -303,12 +318,42 @@ void Translator::make_room() {
   ++counters_.evictions;
 }
 
-Translation& Translator::translate(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts, Seen seen) {
-  make_room();
+namespace {
+
+CodePage code_page(const mmu::Translation& code) {
   const u64 offset = code.physical.value & memory::kPageMask;
-  const ByteSpan page{code.host - offset, memory::kPageSize};
-  read_trace(interpreter_.reader(), page, u16(offset), mode, reach, seen, trace_);
+  return {{code.host - offset, memory::kPageSize}, u32(code.physical.value >> memory::kPageShift)};
+}
+
+}  // namespace
+
+Translation& Translator::translate(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts) {
+  make_room();
+  const auto its_page_alone = [&](i32 distance) { return distance == 0 ? code_page(code) : CodePage{}; };
+  read_trace(interpreter_.reader(), its_page_alone, u16(code.physical.value & memory::kPageMask), mode, reach, {},
+             trace_);
   return write(code, mode, reach, counts);
+}
+
+Translation& Translator::translate_hot(const mmu::Translation& code, u64 linear, Seen seen) {
+  make_room();
+  const u64 here = linear & ~memory::kPageMask;
+  const auto page_at = [&](i32 distance) {
+    if (distance == 0) return code_page(code);
+    const u64 at = here + u64(i64{distance});
+    mmu::Translation there;
+    const bool is_near = may_hold_code(at) && at >> 63 == here >> 63;  // the context is that of this half
+    const bool is_there =
+        is_near && interpreter_.mmu().translate_unchanged(at, mmu::Access::kFetch, fetch_view(), there);
+    return is_there && there.host ? code_page(there) : CodePage{};
+  };
+  read_trace(interpreter_.reader(), page_at, u16(code.physical.value & memory::kPageMask), mode(), kLong, seen, trace_);
+  Translation& made = write(code, mode(), kLong, false);
+  for (const Trace::Page& page : trace_.pages) {
+    interpreter_.mmu().watch_code(memory::PhysAddr(u64{page.number} << memory::kPageShift));
+    cache_.reaches(made, page.number);
+  }
+  return made;
 }
 
 // The trace that was read, for which there is room.

@@ -52,8 +52,10 @@ struct Filled {
 struct Patience {
   unsigned wanted = 3;  // times code is interpreted; at most 255
   i32 entered = 2500;   // times a short trace is entered
+  unsigned looks = kLooks;  // at where its code goes, before it becomes long
+  i32 relinks = 16;     // times links to other pages miss, before one is made new; at least 1
 };
-inline constexpr Patience kImpatient{.wanted = 0, .entered = 2};  // for tests
+inline constexpr Patience kImpatient{.wanted = 0, .entered = 2, .looks = 1, .relinks = 1};  // for tests
 
 class Translator final : public Cpu, private mmu::CodeObserver {
  public:
@@ -122,16 +124,22 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   Translation* find_separate(u64 rip);
   Translation* find_crossing(u64 rip);
   mmu::View fetch_view() const { return interpret::Interpreter::view_of(interpreter_.cpl()); }
+  bool may_hold_code(u64 linear) const;
   std::optional<mmu::Translation> fetch(u64 rip);
   // Code is interpreted until it was wanted often enough.
   bool is_cold(u64 physical);
   // counts: how often it is entered, and becomes hot one day.
-  Translation& translate(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts, Seen seen = {});
-  // Interprets from here, at physical, to where the code leaves the page, or a trace could go no further and another one
-  // begins soon, and notes the way. False: the run ends.
-  bool look_ahead(u64 physical, std::vector<i32>& seen);
+  Translation& translate(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts);
+  // What has become hot, at linear.
+  Translation& translate_hot(const mmu::Translation& code, u64 linear, Seen seen);
+  // Interprets on from where the trace that begins at linear was, to where the code goes far away, or a trace could go
+  // no further and another one begins soon, and notes the way. False: the run ends.
+  bool look_ahead(u64 linear, std::vector<i32>& seen);
   Translation& write(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts);
   void make_room();
+  // Begins anew to count how often traces are entered, when much code was written meanwhile: in a program whose code
+  // does not fit, few traces live long enough to be worth making longer.
+  void cool();
 
   // translator_contexts.cc
   u64 context(u64 rip) const { return context(rip >> 63, interpreter_.view(), interpreter_.flat_bits()); }
@@ -145,7 +153,8 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   void look_after_transfers();
   void note_place(u64 context, u64 physical, u64 linear);
   void remember_jump(u64 rip, u64 context, Translation& to);
-  void enter_jump(u64 linear, u64 context, Translation& to);
+  // rip: where it leads; linear: what it is found by.
+  void enter_jump(u64 linear, u64 context, Translation& to, u64 rip);
   void forget_jumps(std::span<Translation* const> to);
   // to: new.
   void redirect_jumps(const Translation& from, Translation& to);
@@ -214,6 +223,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   u64 drops_ = 0;        // times that translations were dropped
   u64 begun_drops_ = 0;  // when code was entered
   u16 next_heat_ = 0;
+  u64 cooled_ = 0;      // counters_.code_bytes at that time
   u64 jump_epoch_ = 0;  // of what contexts leave out
   struct Epoch {
     u64 context = ~u64{0};  // without its view

@@ -93,12 +93,12 @@ void Translator::note_place(u64 here, u64 physical, u64 linear) {
 
 void Translator::remember_jump(u64 rip, u64 here, Translation& to) {
   note_place(here, to.physical, rip);
-  enter_jump(rip, here, to);
+  enter_jump(rip, here, to, rip);
 }
 
-void Translator::enter_jump(u64 linear, u64 here, Translation& to) {
+void Translator::enter_jump(u64 linear, u64 here, Translation& to, u64 rip) {
   const u16 index = u16(jump_index(linear));
-  frame_.jumps[index] = {linear, here, to.memory_entry, linear & ~memory::kPageMask};
+  frame_.jumps[index] = {linear, here, to.memory_entry, rip & ~memory::kPageMask};
   jump_targets_[index] = &to;
   const std::span known = std::span(to.jumps).first(to.jump_count);
   if (std::ranges::find(known, index) != known.end()) return;

@@ -11,6 +11,7 @@ void Writer::write(const Trace& trace, bool compact, std::optional<u16> heat, Tr
   code32_ = interpreter_.code_size() == decode::CodeSize::k32;
   flags_ = {};
   hold_nothing();
+  budget_jump_ = nullptr;
   early_exits_.clear();
   edges_.clear();
   a_ = hot_ = &cache_.hot();
@@ -58,7 +59,7 @@ void Writer::entry() {
     begin_at(host_entry);
     flags_.where = Where::kMemory;
     if (only_exits_need_entry_flags(out_->changed)) {
-      a_->op({.code = 0xc7, .prefix66 = true}, 0, frame(offsetof(Frame, pending))), a_->immediate(Exit::kNone, 2);
+      a_->op({.code = 0xc7, .prefix66 = true}, 0, frame(offsetof(Frame, pending))), a_->immediate(Record::kNone, 2);
       out_->lazy_behind = u8(a_->at() - out_->memory_entry);
       flags_.where = Where::kPending;
     }
@@ -94,6 +95,7 @@ void Writer::begin_at(const u8* host_entry) {
 
 void Writer::write_step(unsigned index) {
   index_ = index;
+  if (step().enters) enter_page();
   switch (step().action) {
     case Action::kInterpret: POLLUX_CHECK(false, "a trace holds what can be written"); break;
     case Action::kNothing: break;
@@ -149,7 +151,7 @@ u16 Writer::lost_by(const Step& step) {
 }
 
 void Writer::write_stubs() {
-  const u16 entry_flags = out_->lazy_behind ? Exit::kPending : Exit::kNone;
+  const i32 entry_flags = out_->lazy_behind ? Exit::kPending : Exit::kNone;
   if (heat_) a_->link_here(hot_jump_);
   a_->link_here(budget_jump_);
   if constexpr (kCountsTwice) a_->link_here(second_jump_);
@@ -164,15 +166,15 @@ void Writer::write_stubs() {
     save_flags();
     exit({.kind = ExitKind::kBudget,
           .give_back = u8(count() - budget_step_ - 1),
-          .offset = step().end(),
-          .detail = trace_->steps[0].offset});
+          .detail = u16(trace_->steps[0].offset),
+          .offset = step().end()});
     go_to_rest();
   } else {
     exit({.kind = ExitKind::kBudget,
           .give_back = u8(count()),
+          .detail = u16(step().offset),
           .offset = step().offset,
-          .flags_from = entry_flags,
-          .detail = step().offset});
+          .flags_from = entry_flags});
   }
   for (std::size_t n = 0; n < edges_.size(); ++n) edge(Edge(edges_[n]));
   for (const EarlyExit& e : early_exits_) {
@@ -186,20 +188,20 @@ void Writer::write_stubs() {
       if (e.read_for_write) may_read = pieces().jump_if_readable(view_);
     }
     const Exit out{.kind = e.kind,
-                   .give_back = u8(count() - e.step),
+                   .give_back = e.give_back,
+                   .detail = e.detail,
                    .offset = trace_->steps[e.step].offset,
-                   .flags_from = e.flags_from,
-                   .detail = e.detail};
+                   .flags_from = e.flags_from};
     exit(out, e.back);
     if (!crosses) continue;
     a_->link_here(crosses);
     if (may_read) a_->link_here(may_read);
     exit({.kind = ExitKind::kCrosses,
           .give_back = out.give_back,
+          .detail = e.used,
           .offset = out.offset,
-          .flags_from = out.flags_from,
-          .detail = e.used},
-         nullptr, thunks_.crosses);
+          .flags_from = out.flags_from},
+         nullptr, out.is_elsewhere() ? thunks_.crosses_elsewhere : thunks_.crosses);
   }
 }
 
@@ -224,7 +226,7 @@ void Writer::go_to_rest() {
 void Writer::exit(Exit e, const u8* to, const u8* thunk) {
   a_->call(thunk);
   if (to) e.to = i32(to - a_->at());
-  a_->write(e);
+  write_exit(*a_, e);
 }
 
 void Writer::call_and_say(const u8* thunk, CallerWord word) {
@@ -232,11 +234,14 @@ void Writer::call_and_say(const u8* thunk, CallerWord word) {
   say(word);
 }
 
-CallerWord Writer::caller_word(bool group) const {
-  return {.give_back = count() - index_ - given_back_,
-          .offset = step().offset,
-          .flags_from = flags_from() & CallerWord::kFlagsMask,
-          .group = group};
+CallerWord Writer::caller_word(bool group) const { return said_to_caller(before_step(), flags_from(), group); }
+
+CallerWord Writer::said_to_caller(Boundary at, i32 flags_from, bool group) {
+  POLLUX_CHECK(at.offset >= 0 && at.offset <= i32(memory::kPageSize), "a short trace does not leave its page");
+  const u32 flags = flags_from == Exit::kNone      ? CallerWord::kNone
+                    : flags_from == Exit::kPending ? CallerWord::kPending
+                                                   : u32(flags_from);
+  return {.give_back = at.give_back, .offset = u32(at.offset), .flags_from = flags, .group = group};
 }
 
 Reg Writer::holder(unsigned number) const {

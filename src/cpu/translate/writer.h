@@ -53,7 +53,8 @@ class Writer {
     u8* from;         // the jump to it
     ExitKind kind;
     unsigned step;
-    u16 flags_from;  // as in Exit
+    u8 give_back;  // as in Exit, like the following
+    i32 flags_from;
     u16 detail;
     u16 used;        // registers that the flags follow from, as bits
     const u8* back;  // where code goes on; nullptr: nowhere
@@ -65,6 +66,10 @@ class Writer {
     Repair repair = Repair::kNone;
     int step = -1;      // that made them; -1: they cannot be made again
     bool zero = false;  // they are those of a result that is zero, and that tells all of them
+  };
+  struct Boundary {  // where an exit is; give_back: instructions counted and not executed
+    i32 offset;
+    unsigned give_back;
   };
   struct Edge {  // a side exit
     u8* from;
@@ -91,11 +96,13 @@ class Writer {
     a_->write(word);
   }
   CallerWord caller_word(bool group = false) const;  // of the step
+  static CallerWord said_to_caller(Boundary at, i32 flags_from, bool group = false);
   Sequences pieces() { return {*a_, layout_, 0}; }
   const Step& step() const { return trace_->steps[index_]; }
+  unsigned not_executed() const { return count() - index_ - given_back_; }  // of what is counted
   unsigned count() const { return unsigned(trace_->steps.size()); }
   // Of what the trace executes next.
-  u16 next_offset() const { return index_ + 1 < count() ? trace_->steps[index_ + 1].offset : trace_->end; }
+  i32 next_offset() const { return index_ + 1 < count() ? trace_->steps[index_ + 1].offset : trace_->end; }
   static Address frame(u64 member) { return in_frame(member); }
   static Address guest(unsigned number) { return guest_in_frame(number); }  // in memory
   // What is as wide as the code's addresses and stack: 8 bytes, or 4 in 32-bit code, which clear the upper half.
@@ -126,10 +133,10 @@ class Writer {
   bool overwrites_entry_flags() const;   // before anything can look, and soon
   bool can_remake(unsigned from) const;  // the flags of flags_.step, at every exit of steps from there on
   // For the exit's record.
-  u16 flags_from() const;
+  i32 flags_from() const;
   void early_exit(u8* from, ExitKind kind = ExitKind::kInterpret, u16 detail = 0, const u8* back = nullptr) {
     const u16 used = flags_.where == Where::kRemade ? pending_from(index_).value_or(0) : u16{0};
-    early_exits_.push_back({from, kind, index_, flags_from(), detail, used, back});
+    early_exits_.push_back({from, kind, index_, u8(not_executed()), flags_from(), detail, used, back});
   }
   void clobbered();
   void give_flags(const FlagEffect& effect);
@@ -216,11 +223,11 @@ class Writer {
   void find_and_take_jump(Effect effect);
   void take_jump();
 
-  // What seldom happens: out of line, with few bytes.
+  // What seldom happens: out of line, and with few bytes where a CallerWord can say the step's offset.
   template <class Write>
   void aside(Write write) {
     Assembler* const here = std::exchange(a_, cold_);
-    const bool compact = std::exchange(compact_, true);
+    const bool compact = std::exchange(compact_, in_page(step().offset));
     write();
     compact_ = compact;
     a_ = here;
@@ -240,23 +247,24 @@ class Writer {
     u8* miss;
     u8* jump;
   };
-  struct Boundary {  // where an exit is; give_back: instructions counted and not executed
-    u16 offset;
-    unsigned give_back;
-  };
-  Boundary before_step() const { return {step().offset, count() - index_}; }
+  Boundary before_step() const { return {step().offset, not_executed()}; }
   Boundary behind_trace() const { return {trace_->end, 0}; }
   // Short traces of programs do not: few of them run often in one address space, and a link is more code.
   bool links_far() const { return !compact_ || view_ != unsigned(mmu::View::kUser); }
   Far begin_far();
   void take_far(Far& far, i64 target, unsigned rest);
-  void miss_far(const Far& far, i64 target, Boundary from);
+  // page: that the trace goes on in, by its physical number.
+  void miss_far(const Far& far, i64 target, Boundary from, std::optional<u32> page = {});
   void go_far(i64 target, Boundary from, unsigned rest);
+  void enter_page();  // that the step is the first in
   // Links the step, the last one, to where it leads. effect: what else it does; found: what is left to do with a jump that
   // was searched for, where a link to another page misses.
   template <class Effect, class Found>
   void link_to(i64 target, Effect effect, Found found);
   // Before the jump to the address in kAddressReg is searched for: likewise, if that is the trace's guess.
+  // Where the address in kAddressReg is not that of the next step, the trace is left.
+  template <class Leave>
+  void leave_unless_next(Leave leave);
   template <class Effect, class Found>
   void write_guess(Effect effect, Found found);
   void load_target(i64 offset, Reg to = kAddressReg);  // to = page + offset
@@ -336,6 +344,18 @@ void Writer::link_to(i64 target, Effect effect, Found found) {
   aside([&] {
     miss_far(far, target, before_step());
     found();
+  });
+}
+
+template <class Leave>
+void Writer::leave_unless_next(Leave leave) {
+  u8* const elsewhere = jump_unless_at(next_offset());
+  aside([&] {
+    a_->link_here(elsewhere);
+    given_back_ = not_executed() - 1;
+    if (given_back_) a_->arithmetic(0, frame(offsetof(Frame, budget)), i32(given_back_));
+    leave();
+    given_back_ = 0;
   });
 }
 

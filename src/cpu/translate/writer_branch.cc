@@ -47,9 +47,10 @@ void Writer::go_to(i64 target, unsigned from, u8* jump) {
   const bool host_flags = flags_.where == Where::kHost;
   Exit out{.kind = ExitKind::kLink,
            .give_back = u8(rest),
-           .offset = u16(target),
-           .detail = host_flags ? kHostFlags : u16{0}};
-  if (const auto used = host_flags ? pending_from(index_ + 1) : std::nullopt) {
+           .detail = host_flags ? kHostFlags : u16{0},
+           .offset = i32(target)};
+  const auto used = host_flags ? pending_from(index_ + 1) : std::nullopt;
+  if (used && in_page(trace_->steps[unsigned(flags_.step)].offset)) {
     out.flags_from = trace_->steps[unsigned(flags_.step)].offset;
     out.detail = *used;
   }
@@ -103,6 +104,7 @@ void Writer::load_operand_target() {
 
 void Writer::write_jump_indirect() {
   load_operand_target();
+  if (step().taken) return leave_unless_next([&] { find_and_take_jump([] {}); });
   write_guess([] {}, [&] { take_jump(); });
   find_and_take_jump([] {});
 }

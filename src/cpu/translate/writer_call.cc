@@ -23,6 +23,13 @@ void Writer::call_found() {
 
 void Writer::write_call_indirect() {
   load_operand_target();
+  if (step().taken) {
+    leave_unless_next([&] {
+      find_jump_or_exit();
+      call_found();
+    });
+    return push_return();
+  }
   write_guess([&] { push_return(); }, [&] { call_found(); });
   find_jump_or_exit();
   call_found();
@@ -36,15 +43,7 @@ void Writer::write_return() {
     write_guess([&] { pop_return(); }, [&] { pop_return(), take_jump(); });
     return leave_by_return();
   }
-  // From a call in the trace, if the guest has not changed where to.
-  u8* const elsewhere = jump_unless_at(next_offset());
-  aside([&] {
-    a_->link_here(elsewhere);
-    given_back_ = count() - index_ - 1;
-    if (given_back_) a_->arithmetic(0, frame(offsetof(Frame, budget)), i32(given_back_));
-    leave_by_return();
-    given_back_ = 0;
-  });
+  leave_unless_next([&] { leave_by_return(); });
   pop_return();
 }
 

@@ -1,5 +1,7 @@
 // Links to other pages. What a linear address means there may change, so a link holds the epoch in which it was made;
 // in another one the code goes on through the jump entries, and the link is made new now and then.
+#include <algorithm>
+
 #include "cpu/translate/writer.h"
 
 namespace pollux::cpu::translate {
@@ -21,15 +23,16 @@ void Writer::take_far(Far& far, i64 target, unsigned rest) {
 }
 
 // The other way: finds the jump entry.
-void Writer::miss_far(const Far& far, i64 target, Boundary from) {
+void Writer::miss_far(const Far& far, i64 target, Boundary from, std::optional<u32> page) {
   a_->link_here(far.miss);
-  a_->link_here(far.jump);
+  if (!page) a_->link_here(far.jump);
   load_target(target);
   a_->call(thunks_.find_far);
-  const u8* const here = a_->at();
-  say(u32(from.offset | from.give_back << 16));
-  say(u32(far.place - here));
-  say(u32(far.jump - here));
+  const i64 place = far.place - a_->at();
+  say(from.offset);
+  say(i32(place));
+  say(u32((page ? 0 : far.jump - far.place) | i64{from.give_back} << 16));
+  if (page) say(*page);
 }
 
 // rest: instructions behind this one that are counted and will not be executed.
@@ -42,12 +45,26 @@ void Writer::go_far(i64 target, Boundary from, unsigned rest) {
     miss_far(far, target, from);
   } else {
     load_target(target);
-    call_and_say(thunks_.find_jump,
-                 {.give_back = from.give_back, .offset = from.offset, .flags_from = CallerWord::kFlagsMask});
+    call_and_say(thunks_.find_jump, said_to_caller(from, Exit::kNone));
   }
   if (rest) a_->arithmetic(0, frame(offsetof(Frame, budget)), i32(rest));
   a_->jump(thunks_.take_jump);
   a_ = here;
+}
+
+void Writer::enter_page() {
+  POLLUX_CHECK(budget_jump_, "a trace is left before it has counted its instructions only where nothing was executed");
+  save_flags();
+  const Far far = begin_far();
+  clobbered();
+  const auto is_of_step = [&](const Trace::Page& page) { return page.distance == page_of(step().offset); };
+  const auto page = std::ranges::find_if(trace_->pages, is_of_step);
+  POLLUX_CHECK(page != trace_->pages.end(), "a trace names the pages that it enters");
+  aside([&] {
+    miss_far(far, step().offset, before_step(), page->number);
+    a_->arithmetic(0, frame(offsetof(Frame, budget)), i32(count() - index_));
+    a_->jump(thunks_.take_jump);
+  });
 }
 
 void Writer::load_target(i64 offset, Reg to) {

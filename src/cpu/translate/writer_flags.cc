@@ -8,7 +8,7 @@
 namespace pollux::cpu::translate {
 
 // For an exit's record.
-u16 Writer::flags_from() const {
+i32 Writer::flags_from() const {
   if (flags_.where == Where::kPending) return Exit::kPending;
   return flags_.where == Where::kRemade ? trace_->steps[unsigned(flags_.step)].offset : Exit::kNone;
 }
@@ -47,6 +47,7 @@ enum class Need : u8 { kExits, kMore, kOver };
 
 // What a step needs of the flags that were made before it; kOver: it makes others.
 Need need_of(const Step& step) {
+  if (step.enters) return Need::kMore;
   const bool goes_on = step.action == Action::kCall && step.taken;
   if (step.flags.reads || step.action == Action::kPushFlags) return Need::kMore;
   if (step.action >= Action::kBranch && !goes_on) return Need::kMore;
@@ -111,9 +112,11 @@ bool Writer::can_remake(unsigned from) const {
   const std::optional<u16> used = remade_from(trace_->steps[unsigned(flags_.step)]);
   if (!used) return false;
   bool changed = false;
+  const i32 page = page_of(trace_->steps[unsigned(flags_.step)].offset);
   for (unsigned n = unsigned(flags_.step) + 1; n < count(); ++n) {
     const Step& later = trace_->steps[n];
     if (n >= from) {
+      if (page_of(later.offset) != page) return false;  // exit.h
       const Need need = need_of(later);
       if (need == Need::kMore || (changed && may_exit(later))) return false;
       if (need == Need::kOver) return true;

@@ -178,9 +178,9 @@ void Writer::write_repeat() {
 void Writer::exit_to_lend(u16 detail) {
   exit({.kind = ExitKind::kLent,
         .give_back = u8(count() - index_),
+        .detail = detail,
         .offset = step().offset,
         .flags_from = flags_from(),
-        .detail = detail,
         .to = i32(cache_.add_lent(interpreter_.lend(step().d, *step().row)))});
 }
 
