@@ -58,6 +58,45 @@ TEST_P(Flags, OfAShiftBehindAZero) {
   EXPECT_EQ(pushed({0x48, 0x3b, 0x03, 0x75, 0, 0xba, 0, 0, 0, 0x80, 0xd3, 0xe2}), kZero | x86::kCf | x86::kOf);
 }
 
+// Where a group crosses pages, and then one of its accesses faults: the flags are those of the instruction before it,
+// which makes them again. The operands' places come from a list.
+class FlagsOfAFault : public testing::TestWithParam<const char*> {
+ protected:
+  // next: mov rbp, [rsi]; add rsi, 8; made; mov rax, [rbp]; mov rdi, [rbp + 8]; sub ecx, 1; jnz next; hlt
+  u64 left_by(std::vector<u8> made) {
+    constexpr u64 kList = 0x10'0000, kHalfMapped = 0x4000'0ff8;
+    constexpr u64 kTurns = 20'000;
+    Machine m(GetParam());
+    m.long_mode();
+    m.map_at_1_gib({0x20000});
+    for (u64 n = 0; n < kTurns; ++n) m.put<u64>(kList + 8 * n, 0x8ff8);
+    m.put<u64>(kList + 8 * (kTurns - 2), kHalfMapped - 64);  // so that the page is known
+    m.put<u64>(kList + 8 * (kTurns - 1), kHalfMapped);
+    m.state().gpr[x86::kRsi] = kList;
+    m.state().gpr[x86::kRcx] = kTurns;
+    m.state().gpr[x86::kRbx] = 41;
+    m.state().gpr[x86::kR9] = 0xb000'0000'0000'0001;
+    std::vector<u8> code = {0x48, 0x8b, 0x2e, 0x48, 0x83, 0xc6, 0x08};
+    code.insert(code.end(), made.begin(), made.end());
+    for (const u8 byte : {0x48, 0x8b, 0x45, 0x00, 0x48, 0x8b, 0x7d, 0x08, 0x83, 0xe9, 0x01, 0x75}) code.push_back(byte);
+    code.push_back(u8(-i64(code.size() + 1)));
+    code.push_back(0xf4);
+    m.code(code);
+    EXPECT_EQ(m.run(u64{1} << 40), cpu::StopReason::kShutdown);
+    EXPECT_EQ(m.state().gpr[x86::kRcx], 1u);
+    return m.state().rflags & x86::kArithmeticFlags;
+  }
+};
+
+TEST_P(FlagsOfAFault, BehindAComparison) {
+  EXPECT_EQ(left_by({0x48, 0x81, 0xfb, 0, 0x10, 0, 0}), x86::kCf | x86::kSf);  // cmp rbx, 0x1000
+}
+
+TEST_P(FlagsOfAFault, BehindAShift) {
+  EXPECT_EQ(left_by({0x4c, 0x89, 0xca, 0x48, 0xc1, 0xe2, 0x03}), x86::kCf | x86::kSf);  // mov rdx, r9; shl rdx, 3
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, FlagsOfAFault, testing::Values("interpret", "translate", "check"));
 INSTANTIATE_TEST_SUITE_P(Engines, Flags, testing::Values("interpret", "translate", "check"));
 
 }  // namespace

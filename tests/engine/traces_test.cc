@@ -63,6 +63,20 @@ TEST(Traces, CrossingBeforeACallThatIsTooLongIsNotTheTranslators) {
   Crossing().turn(code);
 }
 
+// The turn overwrites the flags behind where it crosses, and changes what they follow from before that.
+TEST(Traces, CrossingWithFlagsToBeMadeAgainIsNotTheTranslators) {
+  // push rbx; push rdi; push rsi; pop rsi; pop rdi; pop rbx; mov rax, rbx; add rax, 1; sub ecx, 1; jnz
+  const std::initializer_list<u8> turn = {0x53, 0x57, 0x56, 0x5e, 0x5f, 0x5b, 0x48, 0x89, 0xd8,
+                                          0x48, 0x83, 0xc0, 0x01, 0x83, 0xe9, 0x01, 0x75};
+  const std::vector<u8> shift = {0x48, 0xc1, 0xe2, 0x03}, compare = {0x48, 0x39, 0xd3};  // shl rdx, 3; cmp rbx, rdx
+  for (std::vector<u8> code : {shift, compare}) {
+    code.insert(code.end(), turn);
+    code.push_back(u8(-i64(code.size() + 1)));
+    code.push_back(0xf4);  // hlt
+    Crossing().turn(code);
+  }
+}
+
 // A function in another page, which the trace goes on with.
 TEST(Traces, CrossingInAnotherPageIsNotTheTranslators) {
   Crossing m;

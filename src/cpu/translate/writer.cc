@@ -196,11 +196,12 @@ void Writer::write_stubs() {
     if (!crosses) continue;
     a_->link_here(crosses);
     if (may_read) a_->link_here(may_read);
+    const bool made = make_again(e.remade);
     exit({.kind = ExitKind::kCrosses,
           .give_back = out.give_back,
-          .detail = e.used,
+          .detail = made ? u16{0} : e.used,
           .offset = out.offset,
-          .flags_from = out.flags_from},
+          .flags_from = made ? Exit::kNone : out.flags_from},
          nullptr, out.is_elsewhere() ? thunks_.crosses_elsewhere : thunks_.crosses);
   }
 }

@@ -57,6 +57,7 @@ class Writer {
     i32 flags_from;
     u16 detail;
     u16 used;        // registers that the flags follow from, as bits
+    int remade;      // the step that makes the flags again; -1: none does
     const u8* back;  // where code goes on; nullptr: nowhere
     bool read_for_write = false;  // looks up as a write, and only reads: its group writes later
   };
@@ -136,8 +137,11 @@ class Writer {
   i32 flags_from() const;
   void early_exit(u8* from, ExitKind kind = ExitKind::kInterpret, u16 detail = 0, const u8* back = nullptr) {
     const u16 used = flags_.where == Where::kRemade ? pending_from(index_).value_or(0) : u16{0};
-    early_exits_.push_back({from, kind, index_, u8(not_executed()), flags_from(), detail, used, back});
+    const int remade = flags_.where == Where::kRemade ? flags_.step : -1;
+    early_exits_.push_back({from, kind, index_, u8(not_executed()), flags_from(), detail, used, remade, back});
   }
+  // To memory, in few bytes. False: only the interpreter makes those of this step again.
+  bool make_again(int made_by);
   void clobbered();
   void give_flags(const FlagEffect& effect);
   void flags_written(const FlagEffect& effect);
@@ -170,6 +174,7 @@ class Writer {
   // writer_shift.cc
   void write_shift();
   void keep_shifted();
+  void shift_again();  // what was kept: for the flags
   void write_shift_by_cl();
   void write_double_shift();
   void save_double_shift_flags(const decode::Decoded& d);

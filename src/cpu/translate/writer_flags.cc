@@ -126,6 +126,32 @@ bool Writer::can_remake(unsigned from) const {
   return false;
 }
 
+bool Writer::make_again(int made_by) {
+  if (made_by < 0) return false;
+  index_ = unsigned(made_by);
+  const bool shift = step().action == Action::kShift;
+  switch (step().d.mnemonic) {
+    case ZYDIS_MNEMONIC_CMP:
+    case ZYDIS_MNEMONIC_TEST:
+    case ZYDIS_MNEMONIC_AND:  // of its result it makes the same
+    case ZYDIS_MNEMONIC_OR: break;
+    default:
+      if (!shift) return false;
+  }
+  hold_nothing();
+  flags_.where = Where::kNowhere;
+  repeating_ = true;
+  if (shift)
+    shift_again();
+  else
+    write_same();
+  repeating_ = false;
+  const bool compact = std::exchange(compact_, true);
+  save_flags();
+  compact_ = compact;
+  return true;
+}
+
 void Writer::clobbered() {
   if (flags_.where == Where::kHost) flags_.where = Where::kNowhere;
   if (flags_.where == Where::kBoth) flags_.where = Where::kMemory;

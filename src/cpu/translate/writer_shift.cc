@@ -49,6 +49,16 @@ void Writer::keep_shifted() {
   a_->store(frame(offsetof(Frame, shifted)), kScratch);
 }
 
+void Writer::shift_again() {
+  const decode::Decoded& d = step().d;
+  const unsigned extension = d.encoding.reg & 7;
+  const bool wide = d.operand_size == 8;
+  a_->load(kScratch, frame(offsetof(Frame, shifted)));
+  a_->shift(extension, kScratch, u8((d.immediate & count_mask(d)) - 1), wide);
+  a_->op({.code = 0xd1, .wide = wide}, extension, kScratch);
+  flags_written(step().flags);
+}
+
 // By CL, so perhaps by nothing, which leaves the flags as they were. Registers only, and not RCX.
 void Writer::write_shift_by_cl() {
   const Step& s = step();
