@@ -245,8 +245,7 @@ Translation* Translator::find_target(u64 linear) {
   const u64 last = linear + 14;  // of the longest instruction
   const bool one_page = (linear ^ last) >> memory::kPageShift == 0;
   const bool may_look = near && unchanged(linear) && (one_page || unchanged(last));
-  interpret::Advance how = interpret::Advance::kOneInstruction;
-  Translation* const found = may_look ? find(linear, how) : nullptr;
+  Translation* const found = may_look ? find(linear) : nullptr;
   // A call may hold the address of a stack that it may no longer write to.
   return found && revoked == mmu.revocations() && trace_holds() ? found : nullptr;
 }
@@ -294,8 +293,7 @@ const u8* Translator::link(const Exit& exit, const u8* record) {
   Exit here = exit;  // the flags are in memory by now
   here.flags_from = Exit::kNone;
   settle(here);
-  interpret::Advance how = interpret::Advance::kOneInstruction;
-  Translation* const next = find_or_make(interpreter_.s().rip, how);
+  Translation* const next = find_or_make(interpreter_.s().rip);
   if (!next || (!next->steps && !next->crosses)) return next_code();
   if (trace_holds()) {
     u8* const place = writable(record);

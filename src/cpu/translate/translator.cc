@@ -87,10 +87,9 @@ StopReason Translator::step(door::Position until, ByteSpan& code) {
   if (position() >= until) return StopReason::kPosition;
   interpreter_.enter();
   stepping_ = true;
-  interpret::Advance how;
   const u64 left = until - position();
   const Translation* next = nullptr;
-  if (left > kMargin && !interpreter_.wants_turn() && may_translate()) next = find(interpreter_.s().rip, how);
+  if (left > kMargin && !interpreter_.wants_turn() && may_translate()) next = find(interpreter_.s().rip);
   if (next && next->steps && left > kMargin + next->steps) {
     code = std::as_bytes(std::span(next->memory_entry - cache_.executable(), cache_.end()));
     until_ = horizon_ = position().value + kMargin + next->steps;
@@ -122,10 +121,10 @@ const u8* Translator::next_code() {
     if (ends_early()) return reason_ = StopReason::kEarly, nullptr;
     const bool to_the_end = until_ - at <= kMargin;
     const bool may = may_translate();
-    Advance how = to_the_end ? Advance::kAll : may ? Advance::kOneInstruction : Advance::kOneBlock;
+    const Advance how = to_the_end ? Advance::kAll : may ? Advance::kOneInstruction : Advance::kOneBlock;
     if (!to_the_end && may && !interpreter_.wants_turn()) {
       if (const u8* code = rest()) return code;
-      const Translation* next = find(interpreter_.s().rip, how);
+      const Translation* next = find(interpreter_.s().rip);
       if (next && next->steps) return begin(*next);
     }
     ++counters_.interpreted_steps;
@@ -195,28 +194,23 @@ Translation* Translator::known_jump(u64 linear, u64 here) {
   return jump.linear == linear && jump.context == here ? jump_targets_[index] : nullptr;
 }
 
-Translation* Translator::find(u64 rip, interpret::Advance& how) {
+Translation* Translator::find(u64 rip) {
   const u64 here = context(rip);
   if (Translation* const known = known_jump(rip, here)) return known;
   const unsigned index = jump_index(rip);
-  Translation* found = find_or_make(rip, how, frame_.jumps[index].linear == rip ? jump_targets_[index] : nullptr);
+  Translation* found = find_or_make(rip, frame_.jumps[index].linear == rip ? jump_targets_[index] : nullptr);
   if (found && found->crosses) found = find_crossing(rip);
   if (found) remember_jump(rip, here, *found);
   return found;
 }
 
-Translation* Translator::find_or_make(u64 rip, interpret::Advance& how, Translation* likely) {
+Translation* Translator::find_or_make(u64 rip, Translation* likely) {
   const auto code = fetch(rip);
   if (!code) return nullptr;
   const u32 mode = this->mode();
   if (likely && likely->physical == code->physical.value && likely->mode == mode) return likely;
   Translation* const known = cache_.find(code->physical.value, mode);
-  if (known) return known;
-  if (is_cold(code->physical.value)) {
-    how = interpret::Advance::kOneBlock;
-    return nullptr;
-  }
-  return &translate(*code, mode, kShort, true);
+  return known ? known : &translate(*code, mode, kShort, true);
 }
 
 Translation* Translator::find_separate(u64 rip) {
@@ -252,13 +246,6 @@ Translation* Translator::find_crossing(u64 rip) {
   interpreter_.mmu().watch_code(memory::PhysAddr(second_page << memory::kPageShift));
   cache_.reaches(made, second_page);
   return &made;
-}
-
-bool Translator::is_cold(u64 physical) {
-  u8& wanted = wanted_[(physical ^ physical >> 16) & (wanted_.size() - 1)];
-  if (wanted >= patience_.wanted) return false;
-  ++wanted;
-  return true;
 }
 
 bool Translator::may_hold_code(u64 linear) const {

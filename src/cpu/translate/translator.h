@@ -48,14 +48,13 @@ struct Filled {
   std::byte* host = nullptr;
 };
 
-// Code is interpreted before it is translated, and translated in short traces before they become long ones.
+// Code is translated at first sight, in short traces, some of which become long ones.
 struct Patience {
-  unsigned wanted = 3;  // times code is interpreted; at most 255
   i32 entered = 2500;   // times a short trace is entered
   unsigned looks = kLooks;  // at where its code goes, before it becomes long
   i32 relinks = 16;     // times links to other pages miss, before one is made new; at least 1
 };
-inline constexpr Patience kImpatient{.wanted = 0, .entered = 2, .looks = 1, .relinks = 1};  // for tests
+inline constexpr Patience kImpatient{.entered = 2, .looks = 1, .relinks = 1};  // for tests
 
 class Translator final : public Cpu, private mmu::CodeObserver {
  public:
@@ -117,17 +116,14 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   u32 mode() const;
   // Where the jump entries lead from linear; nullptr: they do not know.
   Translation* known_jump(u64 linear, u64 here);
-  // nullptr: executing at rip faults, or is for the interpreter; how then says how far.
-  Translation* find(u64 rip, interpret::Advance& how);
-  Translation* find_or_make(u64 rip, interpret::Advance& how,
-                            Translation* likely = nullptr);  // beside the jump entries
+  // nullptr: executing at rip faults, or is for the interpreter.
+  Translation* find(u64 rip);
+  Translation* find_or_make(u64 rip, Translation* likely = nullptr);  // beside the jump entries
   Translation* find_separate(u64 rip);
   Translation* find_crossing(u64 rip);
   mmu::View fetch_view() const { return interpret::Interpreter::view_of(interpreter_.cpl()); }
   bool may_hold_code(u64 linear) const;
   std::optional<mmu::Translation> fetch(u64 rip);
-  // Code is interpreted until it was wanted often enough.
-  bool is_cold(u64 physical);
   // counts: how often it is entered, and becomes hot one day.
   Translation& translate(const mmu::Translation& code, u32 mode, const Reach& reach, bool counts);
   // What has become hot, at linear.
@@ -204,7 +200,6 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   Thunks thunks_;
   Writer writer_;
   const Patience patience_;
-  std::array<u8, 1 << 16> wanted_{};  // times, by a hash of the physical address
   u64 from_ = 0, until_ = 0;          // of the run
   EarlyStop early_;                   // of the run
   u64 horizon_ = 0;                   // position at which to look at early_ again, at most until_
