@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "cpu/translate/trace_reader.h"
 #include "memory/address.h"
 
 namespace pollux::cpu::translate {
@@ -11,26 +12,30 @@ namespace {
 
 constexpr i32 kPage = i32(memory::kPageSize);
 
-// Of flags, in the page of an offset.
-u16 from_page(i32 flags_from, i32 page) {
-  if (flags_from == Exit::kNone) return Record::kNone;
-  if (flags_from == Exit::kPending) return Record::kPending;
+}  // namespace
+
+u32 narrow_flags(i32 flags_from, u32 none, i32 page) {
+  if (flags_from == Exit::kNone) return none;
+  if (flags_from == Exit::kPending) return none - 1;
   POLLUX_CHECK(flags_from >= page && flags_from < page + kPage, "an exit's flags are made in its own page");
-  return u16(flags_from - page);
+  return u32(flags_from - page);
 }
 
-}  // namespace
+i32 widen_flags(u32 narrow, u32 none, i32 page) {
+  if (narrow == none) return Exit::kNone;
+  return narrow == none - 1 ? Exit::kPending : page + i32(narrow);
+}
 
 bool Exit::is_elsewhere() const { return offset < 0 || offset > kPage; }
 
 unsigned Exit::bytes() const { return unsigned(sizeof(Record) + (is_elsewhere() ? sizeof(i32) : 0)); }
 
 void write_exit(Assembler& a, const Exit& e) {
-  const i32 page = e.is_elsewhere() ? e.offset & ~(kPage - 1) : 0;
+  const i32 page = e.is_elsewhere() ? page_of(e.offset) : 0;
   a.write(Record{.kind = u8(u8(e.kind) | (e.is_elsewhere() ? Record::kElsewhere : 0)),
                  .give_back = e.give_back,
                  .offset = u16(e.offset - page),
-                 .flags_from = from_page(e.flags_from, page),
+                 .flags_from = u16(narrow_flags(e.flags_from, Record::kNone, page)),
                  .detail = e.detail,
                  .to = e.to});
   if (e.is_elsewhere()) a.write(page);
@@ -45,9 +50,7 @@ Exit read_exit(const u8* record) {
           .give_back = r.give_back,
           .detail = r.detail,
           .offset = page + r.offset,
-          .flags_from = r.flags_from == Record::kNone      ? Exit::kNone
-                        : r.flags_from == Record::kPending ? Exit::kPending
-                                                           : page + r.flags_from,
+          .flags_from = widen_flags(r.flags_from, Record::kNone, page),
           .to = r.to};
 }
 

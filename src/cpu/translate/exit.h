@@ -72,7 +72,7 @@ struct Exit {
 
 // Its bytes behind the call.
 struct Record {
-  static constexpr u16 kNone = 0xffff, kPending = 0xfffe;  // Exit's
+  static constexpr u16 kNone = 0xffff, kPending = kNone - 1;  // Exit's
   static constexpr u8 kElsewhere = 0x80;  // in kind: both offsets are from the start of another page, whose distance
                                           // from the first one, an i32, follows
   u8 kind = 0;
@@ -86,11 +86,15 @@ static_assert(sizeof(Record) == 12);
 void write_exit(Assembler& a, const Exit& e);
 Exit read_exit(const u8* record);
 
+// Exit::flags_from in fewer bits, of which none is the highest value, and pending the one below. page: the offset's.
+u32 narrow_flags(i32 flags_from, u32 none, i32 page = 0);
+i32 widen_flags(u32 narrow, u32 none, i32 page = 0);
+
 // What a caller says, whose trace does not leave its page.
 struct CallerWord {
   static constexpr unsigned kMostBack = 31;
   static constexpr u32 kFlagsMask = (1 << 13) - 1;
-  static constexpr u32 kNone = kFlagsMask, kPending = kFlagsMask - 1;  // Exit's
+  static constexpr u32 kNone = kFlagsMask, kPending = kNone - 1;  // Exit's
 
   u32 give_back : 5;
   u32 offset : 13;
@@ -108,7 +112,7 @@ struct FarWords {
   u16 give_back = 0;
   u32 page = 0;  // which one, by its physical number; only there
 };
-inline constexpr unsigned kWords = 4, kNopBytes = 3;  // before its operand
+inline constexpr unsigned kNopBytes = 3;  // before its operand
 inline constexpr unsigned kEpochInLink = 4;
 
 }  // namespace pollux::cpu::translate

@@ -31,9 +31,7 @@ Exit said_by(const u8* caller, Exit exit) {
   std::memcpy(&word, caller + kNopBytes, sizeof word);
   exit.give_back = word.give_back;
   exit.offset = i32(word.offset);
-  exit.flags_from = word.flags_from == CallerWord::kNone      ? Exit::kNone
-                    : word.flags_from == CallerWord::kPending ? Exit::kPending
-                                                              : i32(word.flags_from);
+  exit.flags_from = widen_flags(word.flags_from, CallerWord::kNone);
   if (word.group) exit.detail |= kGroupAccess;
   return exit;
 }
@@ -135,9 +133,8 @@ void Translator::settle(const Exit& exit) {
   counters_.translated_instructions += executed;
   interpreter_.retired(executed);
   interpreter_.s().rip = frame_.page + u64(i64{exit.offset});
-  const bool is_pending = exit.flags_from == Exit::kPending && frame_.pending != Record::kNone;
-  const i32 from = is_pending ? frame_.pending : exit.flags_from;
-  if (from == Exit::kNone || from == Exit::kPending) return;
+  const i32 from = exit.flags_from == Exit::kPending ? widen_flags(frame_.pending, Record::kNone) : exit.flags_from;
+  if (from == Exit::kNone) return;
   const u64 linear = frame_.page + u64(i64{from});
   const auto code = fetch(linear);
   POLLUX_CHECK(code, "the page of running code is there");

@@ -70,7 +70,7 @@ struct alignas(1 << 16) Frame {
   // What short displacements reach:
   Budget budget = 0;                  // instructions that may begin before the end of the run, less kMargin
   u32 epoch = 0;                      // names the context, the view in the low bits; links to other pages hold it
-  u64 page = 0;                       // linear address of the page that the running trace is in
+  u64 page = 0;                       // linear address of the page that the running trace begins in
   u64 context = 0;                    // of jumps
   u16 arithmetic = 0;                 // guest flags (interpret/host_flags.h), when they are not in the host's
   u16 pending = Record::kNone;        // offset of the instruction whose flags a trace was entered without

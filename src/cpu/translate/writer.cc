@@ -239,10 +239,10 @@ CallerWord Writer::caller_word(bool group) const { return said_to_caller(before_
 
 CallerWord Writer::said_to_caller(Boundary at, i32 flags_from, bool group) {
   POLLUX_CHECK(at.offset >= 0 && at.offset <= i32(memory::kPageSize), "a short trace does not leave its page");
-  const u32 flags = flags_from == Exit::kNone      ? CallerWord::kNone
-                    : flags_from == Exit::kPending ? CallerWord::kPending
-                                                   : u32(flags_from);
-  return {.give_back = at.give_back, .offset = u32(at.offset), .flags_from = flags, .group = group};
+  return {.give_back = at.give_back,
+          .offset = u32(at.offset),
+          .flags_from = narrow_flags(flags_from, CallerWord::kNone),
+          .group = group};
 }
 
 Reg Writer::holder(unsigned number) const {

@@ -62,7 +62,7 @@ void Writer::enter_page() {
   POLLUX_CHECK(page != trace_->pages.end(), "a trace names the pages that it enters");
   aside([&] {
     miss_far(far, step().offset, before_step(), page->number);
-    a_->arithmetic(0, frame(offsetof(Frame, budget)), i32(count() - index_));
+    a_->arithmetic(0, frame(offsetof(Frame, budget)), i32(not_executed()));
     a_->jump(thunks_.take_jump);
   });
 }

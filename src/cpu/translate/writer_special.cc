@@ -177,7 +177,7 @@ void Writer::write_repeat() {
 
 void Writer::exit_to_lend(u16 detail) {
   exit({.kind = ExitKind::kLent,
-        .give_back = u8(count() - index_),
+        .give_back = u8(not_executed()),
         .detail = detail,
         .offset = step().offset,
         .flags_from = flags_from(),

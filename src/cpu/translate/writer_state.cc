@@ -78,7 +78,7 @@ void Writer::write_read_counter() {
     a_->immediate(u32(x86::kCr4Tsd), 4);
     early_exit(a_->jump_away_if(kNz));
   }
-  a_->op({.code = 0xc7}, 0, kAddressReg), a_->immediate(count() - index_, 4);  // mov
+  a_->op({.code = 0xc7}, 0, kAddressReg), a_->immediate(not_executed(), 4);  // mov
   a_->call(thunks_.read_counter);
   if (step().d.mnemonic == ZYDIS_MNEMONIC_RDTSCP) a_->load32(kRcxReg, {kFrameReg, layout_.tsc_aux});
   clobbered();
