@@ -3,6 +3,7 @@
 Usage: linux_test.py POLLUX IMAGE [TEST...]. The image is guests/demo.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -23,20 +24,33 @@ class Linux(RecordingTest):
         self.addCleanup(guest.close)
         return guest
 
+    def in_time(self, check):
+        """A host that stands still makes a guest late; it is caught up with in steps, so the check may be made again."""
+        for _ in range(4):
+            with contextlib.suppress(AssertionError):
+                return check()
+        return check()
+
+    def dates_agree(self, guest):
+        before = time.time()
+        answer = float(guest.command("date +%s.%N"))
+        after = time.time()
+        self.assertGreater(answer, before - 0.05)
+        self.assertLess(answer, after + 0.05)
+
+    def sleeps_a_second(self, guest):
+        begun = time.monotonic()
+        guest.command("sleep 1")
+        self.assertAlmostEqual(time.monotonic() - begun, 1.0, delta=0.6)
+
     def test_shell_clock_disk_and_power(self):
         guest = self.guest("--memory", "256M")
         guest.log_in()
         self.assertIn("x86_64", guest.command("uname -m"))
         for pause in (0, 3):  # running, and after idling
             time.sleep(pause)
-            before = time.time()
-            answer = float(guest.command("date +%s.%N"))
-            after = time.time()
-            self.assertGreater(answer, before - 0.05)
-            self.assertLess(answer, after + 0.05)
-        begun = time.monotonic()
-        guest.command("sleep 1")
-        self.assertAlmostEqual(time.monotonic() - begun, 1.0, delta=0.6)
+            self.in_time(lambda: self.dates_agree(guest))
+        self.in_time(lambda: self.sleeps_a_second(guest))
         guest.command("dd if=/dev/urandom of=/root/noise bs=64k count=40 status=none && sync")
         self.assertEqual(guest.command("cat /root/noise | wc -c"), str(64 * 1024 * 40))
         guest.command("echo 3 > /proc/sys/vm/drop_caches; sha256sum /root/noise > /root/sum && sha256sum -c /root/sum")
