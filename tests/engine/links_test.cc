@@ -109,14 +109,16 @@ void load_pages(Machine& m) {
   m.state().gpr[x86::kRcx] = kTurns;
 }
 
-// The address space at 0x30000 differs in what is at 1 GiB: pages that hold the one at 0x21000.
-void load_other_space(Machine& m, u64 pages) {
-  m.put<u64>(0x30000, 0x31000 | 7);
-  m.put<u64>(0x31000, 0x12000 | 7);
-  m.put<u64>(0x31008, 0x33000 | 7);
-  m.put<u64>(0x33000, 0x34000 | 7);
-  for (u64 n = 0; n < pages; ++n) m.put<u64>(0x34000 + 8 * n, 0x21000 | 3);
+// An address space in four pages that differs in what is at 1 GiB: pages, each so far behind the one before.
+void put_space(Machine& m, u64 at, u64 page, u64 pages, u64 step) {
+  m.put<u64>(at, (at + 0x1000) | 7);
+  m.put<u64>(at + 0x1000, 0x12000 | 7);
+  m.put<u64>(at + 0x1008, (at + 0x2000) | 7);
+  m.put<u64>(at + 0x2000, (at + 0x3000) | 7);
+  for (u64 n = 0; n < pages; ++n) m.put<u64>(at + 0x3000 + 8 * n, (page + n * step) | 3);
 }
+
+constexpr u64 kOtherSpace = 0x30000;
 
 TEST_P(Links, AnotherPageIsMappedInTheMiddle) {
   Machine m(GetParam());
@@ -128,7 +130,7 @@ TEST_P(Links, AnotherPageIsMappedInTheMiddle) {
 TEST_P(Links, AnotherAddressSpaceIsEnteredInTheMiddle) {
   Machine m(GetParam());
   load_pages(m);
-  load_other_space(m, 1);
+  put_space(m, kOtherSpace, 0x21000, 1, 0);
   m.code(loop(0x1000, 0x4000'0000, {0xbf, 0, 0, 3, 0, 0x0f, 0x22, 0xdf}));  // mov edi, 0x30000; mov cr3, rdi
   expect_both(m);
 }
@@ -141,10 +143,10 @@ constexpr unsigned kSearches = 10'000;
 void load_searches(Machine& m) {
   load_pages(m);
   m.map_at_1_gib({0x20000, 0x20000, 0x20000});
-  load_other_space(m, 3);
+  put_space(m, kOtherSpace, 0x21000, 3, 0);
   m.state().gpr[x86::kRdi] = m.state().gpr[x86::kR9] = 0x4000'0000;
   m.state().gpr[x86::kR8] = 0x4000'3000;
-  m.state().gpr[x86::kRsi] = 0x30000;
+  m.state().gpr[x86::kRsi] = kOtherSpace;
   m.state().gpr[x86::kRdx] = 0x10000;
   m.state().gpr[x86::kRcx] = kSearches;
   m.code({0xff, 0xd7, 0x48, 0x81, 0xc7, 0,    0x10, 0,    0,    0x4c, 0x39, 0xc7, 0x49, 0x0f,
@@ -164,6 +166,63 @@ TEST(Links, CallsThatFindTheOtherContextAreTranslated) {
   load_searches(m);
   ASSERT_EQ(m.run(u64{1} << 40), StopReason::kHalted);
   EXPECT_LT(m.counted("engine.interpreted_steps"), kSearches / 10);
+}
+
+// Calls to 512 functions in other address spaces than the call before, where others are in their place: more often than
+// contexts have numbers, so that numbers come again, and what was known of them must not.
+constexpr u64 kCalls = 200'000, kFunctionPages = 128, kSpace = 0x4000, kFirstSpace = 0x200000;
+
+// next: imul r10d, r10d, 0x19660d; add r10d, 0x3c6ef35f; mov edi, r10d; shr edi, 23; shl edi, 10; bts edi, 30; call
+// rdi; change; dec ecx; jnz next; hlt
+void load_calls_of_functions(Machine& m, const std::vector<u8>& change) {
+  for (u64 n = 0; n < kFunctionPages * 4; ++n) {
+    m.bytes(0x100000 + n * 0x400, kIncRax);
+    m.bytes(0x180000 + n * 0x400, kIncRbx);
+  }
+  m.state().gpr[x86::kRcx] = kCalls;
+  std::vector<u8> code = {0x45, 0x69, 0xd2, 0x0d, 0x66, 0x19, 0,    0x41, 0x81, 0xc2, 0x5f, 0xf3, 0x6e, 0x3c, 0x44,
+                          0x89, 0xd7, 0xc1, 0xef, 0x17, 0xc1, 0xe7, 0x0a, 0x0f, 0xba, 0xef, 0x1e, 0xff, 0xd7};
+  code.insert(code.end(), change.begin(), change.end());
+  const u8 back = u8(-i64(code.size() + 4));
+  code.insert(code.end(), {0xff, 0xc9, 0x75, back, kHlt});
+  m.code(code);
+}
+
+void load_functions(Machine& m) {
+  m.long_mode();
+  put_space(m, kFirstSpace, 0x100000, kFunctionPages, memory::kPageSize);
+  m.put<u64>(0x11008, (kFirstSpace + 0x2000) | 7);
+}
+
+void expect_half_each(Machine& m) {
+  ASSERT_EQ(m.run(10'000'000), StopReason::kHalted);
+  EXPECT_EQ(m.state().gpr[x86::kRax], kCalls / 2);
+  EXPECT_EQ(m.state().gpr[x86::kRbx], kCalls / 2);
+}
+
+// xchg [kFirstSpace + 0x2000], rsi; mov cr3, rdx
+TEST_P(Links, OtherFunctionsAreMappedBeforeEachCall) {
+  Machine m(GetParam());
+  load_functions(m);
+  put_space(m, kFirstSpace + kSpace, 0x180000, kFunctionPages, memory::kPageSize);
+  m.state().gpr[x86::kRsi] = (kFirstSpace + kSpace + 0x3000) | 7;
+  m.state().gpr[x86::kRdx] = 0x10000;
+  load_calls_of_functions(m, {0x48, 0x87, 0x34, 0x25, 0, 0x20, 0x20, 0, 0x0f, 0x22, 0xda});
+  expect_half_each(m);
+}
+
+// More spaces than the MMU remembers. add rsi, kSpace; cmp rsi, r8; cmove rsi, r9; mov cr3, rsi
+TEST_P(Links, AnotherOfManyAddressSpacesIsEnteredBeforeEachCall) {
+  constexpr u64 kSpaces = 40;
+  Machine m(GetParam());
+  load_functions(m);
+  for (u64 n = 1; n < kSpaces; ++n)
+    put_space(m, kFirstSpace + n * kSpace, n % 2 ? 0x180000 : 0x100000, kFunctionPages, memory::kPageSize);
+  m.state().gpr[x86::kRsi] = m.state().gpr[x86::kR9] = kFirstSpace;
+  m.state().gpr[x86::kR8] = kFirstSpace + kSpaces * kSpace;
+  load_calls_of_functions(
+      m, {0x48, 0x81, 0xc6, 0, 0x40, 0, 0, 0x4c, 0x39, 0xc6, 0x49, 0x0f, 0x44, 0xf1, 0x0f, 0x22, 0xde});
+  expect_half_each(m);
 }
 
 // One page is mapped at two addresses, behind which other pages follow.

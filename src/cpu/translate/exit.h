@@ -34,9 +34,8 @@ inline constexpr u16 access_detail(unsigned size, bool write, bool aligned, bool
              view << kViewShift | (apart ? kApartAccess : 0) | (padded ? kPaddedAccess : 0));
 }
 inline constexpr unsigned view_of_access(u16 detail) { return detail >> kViewShift & 3; }
-// kMissed: the linear address agreed, the context did not. kMissed and kFar: it is of a link to another page, which says
-// FarWords.
-inline constexpr u16 kOtherContext = 1, kFromLink = 2;
+// kMissed and kFar: it is of a link to another page, which says FarWords.
+inline constexpr u16 kFromLink = 1;
 // kBudget: detail is the offset where the trace begins; where offset is another, code behind the record goes on there.
 // kLent: the trace goes on behind the instruction.
 inline constexpr u16 kGoesOn = 1;

@@ -223,11 +223,10 @@ bool Translator::grant_entry_write(const mmu::Translation& to, u64 size) {
   return !unmapped || std::ranges::none_of(frame_.groups, is_in);
 }
 
-// Code looked at the jump entry that kScratch points to.
+// Code looked at the jump entry that kScratch points to, with the address salted.
 const u8* Translator::missed(const Exit& exit, const u8* record) {
-  const u64 linear =
-      exit.detail & kOtherContext ? frame_.jumps[frame_.scratch / sizeof(JumpEntry)].linear : frame_.address;
-  if (find_target(linear)) return record + exit.to;
+  frame_.address ^= frame_.salt;
+  if (find_target(frame_.address)) return record + exit.to;
   settle(exit);
   return interpret_one();
 }
@@ -258,7 +257,7 @@ const u8* Translator::far(const Exit& exit) {
   const u8* const place = frame_.caller + words.place;
   const auto here = fetch(frame_.page);
   POLLUX_CHECK(here, "the page of running code is there");
-  note_place(frame_.context, here->physical.value, frame_.page);
+  note_place(context(frame_.page), here->physical.value, frame_.page);
   if (places_.has_several(here->physical.value >> memory::kPageShift)) return place;
   u8* const caller = writable(frame_.caller);
   const u64 to_page = to->physical >> memory::kPageShift;

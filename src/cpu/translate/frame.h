@@ -20,25 +20,35 @@ struct Translation;
 
 // Where a jump to a linear address goes in one context.
 struct JumpEntry {
-  u64 linear = 0;
-  u64 context = ~u64{0};
+  u64 salted = 0;  // linear ^ the context's salt; 0: of none
   const u8* code = nullptr;
-  u64 page = 0;  // of where it leads
 };
 inline constexpr unsigned kJumpEntries = 1 << 16;  // u16 counts them
-// As code computes it: the entry's place is a part of linear ^ linear << kJumpShift, so that nothing needs to be scaled.
-inline constexpr u8 kJumpShift = 5;
+// As code computes it: the entry's place is a part of linear ^ linear << 1, so that nothing needs to be scaled, and
+// what is near each other shares a line of the host's cache.
+inline constexpr u8 kJumpShift = 4;
 inline constexpr unsigned jump_index(u64 linear) {
-  return unsigned((linear ^ linear << kJumpShift) >> kJumpShift) & (kJumpEntries - 1);
+  return unsigned((linear ^ linear << 1) >> kJumpShift) & (kJumpEntries - 1);
 }
 // The entry of an address's separate translation: as of the address with these bits the other way round, which is none.
 inline constexpr std::array<u8, 2> kSeparateBits = {15, 62};
 inline constexpr u64 kSeparateMask = u64{1} << kSeparateBits[0] | u64{1} << kSeparateBits[1];
 inline constexpr u64 separate_jump(u64 linear) { return linear ^ kSeparateMask; }
+// A salt: in bits that are alike in a canonical address, the context's view and the number of its space (spaces.h),
+// which is not 0.
+inline constexpr u8 kViewShiftInSalt = 48, kSpaceShiftInSalt = 50;
+inline constexpr unsigned kSpaces = 1 << 12;
+inline constexpr u64 kSaltMask = u64{kSpaces * 4 - 1} << kViewShiftInSalt;
+// The space's number in the salt of what is salted.
+inline constexpr u64 space_of_salted(u64 salted) {
+  constexpr unsigned kAbove = 64 - kViewShiftInSalt;
+  return ((salted ^ u64(i64(salted << kAbove) >> kAbove)) & kSaltMask) >> kSpaceShiftInSalt;
+}
+static_assert((kSaltMask & kSeparateMask) == 0 && kSaltMask >> 62 == 0);
 
 // Where SYSCALL and SYSRET lead: what the frame then holds.
 struct Transfer {
-  u64 context = 0;
+  u64 salt = 0;
   u32 epoch = 0;
   u32 written = 0;  // whether translated code may make it
 };
@@ -71,12 +81,12 @@ struct alignas(1 << 16) Frame {
   Budget budget = 0;                  // instructions that may begin before the end of the run, less kMargin
   u32 epoch = 0;                      // names the context, the view in the low bits; links to other pages hold it
   u64 page = 0;                       // linear address of the page that the running trace begins in
-  u64 context = 0;                    // of jumps
+  u64 salt = 0;                       // of jumps
   u16 arithmetic = 0;                 // guest flags (interpret/host_flags.h), when they are not in the host's
   u16 pending = Record::kNone;        // offset of the instruction whose flags a trace was entered without
   std::array<u64, kGroups> groups{};  // host addresses of ranges (access_plan.h)
   std::array<u64, kGuestsInMemory> guests{};  // registers
-  u64 kept = 0;                               // the place of a call's jump entry
+  std::array<u64, 2> kept{};                  // where a call leads, and the place of its jump entry
 
   i32 relinks = 0;             // how many links may still miss before one is made new
   u64 target = 0;              // of a jump that is being made

@@ -61,23 +61,32 @@ u8* Sequences::jump_if_readable(unsigned view) {
   return readable;
 }
 
-std::array<u8*, 2> Sequences::find_jump(bool to_pads) {
-  const auto away = [&] { return to_pads ? a_.jump_to_pad_if(kNz) : a_.jump_if(kNz); };
-  static_assert(sizeof(JumpEntry) == 1 << kJumpShift);
-  shifted_address(-kJumpShift);
+u8* Sequences::find_jump(bool to_pad) {
+  constexpr Opcode kXor{.code = 0x33, .wide = true};
+  shifted_address(-1);
   a_.op({.code = 0x33}, kScratch, kAddressReg);
   a_.arithmetic(4, kScratch, (kJumpEntries - 1) << kJumpShift, false);
-  a_.op({.code = 0x3b, .wide = true}, kAddressReg, found_jump(offsetof(JumpEntry, linear)));
-  u8* const other_address = away();
-  a_.load(kAddressReg, frame(offsetof(Frame, context)));
-  a_.op({.code = 0x3b, .wide = true}, kAddressReg, found_jump(offsetof(JumpEntry, context)));
-  return {other_address, away()};
+  a_.op(kXor, kAddressReg, frame(offsetof(Frame, salt)));
+  a_.op({.code = 0x3b, .wide = true}, kAddressReg, found_jump(offsetof(JumpEntry, salted)));  // cmp
+  u8* const miss = to_pad ? a_.jump_to_pad_if(kNz) : a_.jump_if(kNz);
+  a_.op(kXor, kAddressReg, frame(offsetof(Frame, salt)));
+  return miss;
 }
 
 void Sequences::take_jump() {
-  a_.load(kAddressReg, found_jump(offsetof(JumpEntry, page)));
+  a_.arithmetic(4, kAddressReg, ~i32(memory::kPageMask));
   a_.store(frame(offsetof(Frame, page)), kAddressReg);
   a_.jump(found_jump(offsetof(JumpEntry, code)));
+}
+
+void Sequences::keep_jump() {
+  a_.store(frame(offsetof(Frame, kept)), kAddressReg);
+  a_.store(frame(offsetof(Frame, kept) + sizeof(u64)), kScratch);
+}
+
+void Sequences::restore_jump() {
+  a_.load(kAddressReg, frame(offsetof(Frame, kept)));
+  a_.load(kScratch, frame(offsetof(Frame, kept) + sizeof(u64)));
 }
 
 void Sequences::take_flags(Repair repair) {

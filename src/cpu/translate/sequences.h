@@ -31,10 +31,14 @@ class Sequences {
   // Behind the miss of a look-up to write: to where it may be read, if the tables say so. Otherwise all is as before.
   u8* jump_if_readable(unsigned view);
 
-  // kAddressReg: linear; then kScratch: the jump entry's place. Returns the jumps of a miss: another address, another
-  // context. to_pads: pads follow soon.
-  std::array<u8*, 2> find_jump(bool to_pads = false);
+  // kAddressReg: linear; then kScratch: the jump entry's place. Returns the jump of a miss, which finds the address
+  // salted. to_pad: a pad follows soon.
+  u8* find_jump(bool to_pad = false);
+  // With both registers so.
   void take_jump();
+  // They are lost in between.
+  void keep_jump();
+  void restore_jump();
 
   // ax becomes what memory holds of the flags: LAHF's byte above, OF below (interpret/host_flags.h).
   void take_flags(Repair repair);

@@ -84,15 +84,16 @@ const u8* write_find_jump(Assembler& a, const Thunks& t, const Layout& layout, u
     leave(a, t, ExitKind::kFar, detail);
     a.link_here(enough);
   }
-  const std::array<u8*, 2> misses = Sequences(a, layout, kReturnAddress).find_jump();
+  Sequences pieces(a, layout, kReturnAddress);
+  u8* const miss = pieces.find_jump();
+  pieces.keep_jump();
   a.byte(kRet);
   const u8* const resume = a.at();
   push_caller(a);
+  pieces.keep_jump();
   a.byte(kRet);
-  for (const u16 other : {u16(0), kOtherContext}) {
-    a.link_here(misses[other ? 1 : 0]);
-    link_record(leave(a, t, ExitKind::kMissed, detail | other), resume);
-  }
+  a.link_here(miss);
+  link_record(leave(a, t, ExitKind::kMissed, detail), resume);
   return begin;
 }
 
@@ -131,6 +132,8 @@ void write_called(Assembler& a, const Layout& layout, Thunks& t) {
   t.save_flags = a.at();
   Sequences(a, layout, kReturnAddress).save_flags(Repair::kNone);
   a.byte(kRet);
+  t.take_kept_jump = a.at();
+  Sequences(a, layout, 0).restore_jump();
   t.take_jump = a.at();
   Sequences(a, layout, 0).take_jump();
 }

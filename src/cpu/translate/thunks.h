@@ -29,8 +29,8 @@ struct Thunks {
   using LookUps = std::array<std::array<std::array<const u8*, kSizes>, 2>, mmu::kViews>;  // [view][is a write][class]
   LookUps look_up{};
   std::array<std::array<const u8*, 2>, mmu::kViews> look_up_aligned{};  // of 16 bytes
-  const u8* find_jump = nullptr;
-  const u8* find_far = nullptr;  // for a link, with FarWords
+  const u8* find_jump = nullptr;                                        // and keeps what it finds
+  const u8* find_far = nullptr;                                         // likewise, for a link, with FarWords
 
   // Called: REP STOS and REP MOVS at once, where they stay within a page and within the budget. ZF says that they did.
   std::array<std::array<std::array<const u8*, 4>, 2>, mmu::kViews> repeat{};  // [view][is MOVS][log2 of the size]
@@ -53,6 +53,7 @@ struct Thunks {
   const u8* save_flags = nullptr;
   // Jumped to.
   const u8* take_jump = nullptr;
+  const u8* take_kept_jump = nullptr;  // that find_jump or find_far has found
 };
 
 inline constexpr i32 kReturnAddress = 8;  // where rsp is lower, in what is called

@@ -76,16 +76,22 @@ class Separate {
   }
   // kAddressReg: the offset.
   void find() {
+    const auto turn_bits = [&] {
+      for (const unsigned bit : kSeparateBits) {
+        a_.op({.code = 0xba, .map = 1, .wide = true}, 7, kAddressReg), a_.immediate(bit, 1);  // btc
+      }
+    };
     a_.op({.code = 0x03, .wide = true}, kAddressReg, frame(offsetof(Frame, page)));
-    for (const unsigned bit : kSeparateBits) {
-      a_.op({.code = 0xba, .map = 1, .wide = true}, 7, kAddressReg), a_.immediate(bit, 1);  // btc
-    }
-    for (u8* const miss : Sequences(a_, layout_, below_).find_jump()) failed_[failed_count_++] = miss;
+    turn_bits();
+    failed_[failed_count_++] = Sequences(a_, layout_, below_).find_jump();
+    turn_bits();
+    a_.store(frame(offsetof(Frame, target)), kAddressReg);
   }
   // kAddressReg: instructions that are counted and were not executed.
   void take() {
     a_.op({.code = 0x01, .wide = true}, kAddressReg, frame(offsetof(Frame, budget)));  // add
     a_.lea(kRspReg, {kRspReg, below_});
+    a_.load(kAddressReg, in_frame(offsetof(Frame, target)));
     Sequences(a_, layout_, 0).take_jump();
   }
   void link_failures() {
@@ -95,7 +101,7 @@ class Separate {
   Assembler& a_;
   const Layout& layout_;
   const i32 below_;
-  std::array<u8*, 4> failed_{};
+  std::array<u8*, 3> failed_{};
   unsigned failed_count_ = 0;
 };
 

@@ -103,14 +103,14 @@ class Transfers {
   // At the address in kAddressReg, in the transfer's context.
   void arrive(u64 transfer) {
     a_.lea(kRspReg, {kRspReg, kReturnAddress});
-    a_.load(kScratch, in_frame(transfer + offsetof(Transfer, context)));
-    a_.store(in_frame(offsetof(Frame, context)), kScratch);
+    a_.load(kScratch, in_frame(transfer + offsetof(Transfer, salt)));
+    a_.store(in_frame(offsetof(Frame, salt)), kScratch);
     a_.load32(kScratch, in_frame(transfer + offsetof(Transfer, epoch)));
     a_.store32(in_frame(offsetof(Frame, epoch)), kScratch);
     a_.store(in_frame(offsetof(Frame, target)), kAddressReg);
-    const std::array<u8*, 2> misses = Sequences(a_, layout_, 0).find_jump();
+    u8* const miss = Sequences(a_, layout_, 0).find_jump();
     Sequences(a_, layout_, 0).take_jump();
-    for (u8* const miss : misses) a_.link_here(miss);
+    a_.link_here(miss);
     a_.load(kAddressReg, in_frame(offsetof(Frame, target)));
     a_.call(thunks_.out);
     write_exit(a_, {.kind = ExitKind::kArrived});

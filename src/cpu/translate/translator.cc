@@ -171,8 +171,8 @@ const u8* Translator::begin(const Translation& translation) {
 void Translator::begin_at(u64 rip) {
   frame_.page = rip & ~memory::kPageMask;
   look_after_jumps();
-  frame_.context = context(rip);
-  frame_.epoch = epoch(frame_.context);
+  frame_.salt = salt(context(rip));
+  frame_.epoch = epoch(frame_.salt);
   look_after_transfers();
   begun_drops_ = drops_;
   ++counters_.entered;
@@ -191,14 +191,15 @@ Translation* Translator::known_jump(u64 linear, u64 here) {
   look_after_jumps();
   const unsigned index = jump_index(linear);
   const JumpEntry& jump = frame_.jumps[index];
-  return jump.linear == linear && jump.context == here ? jump_targets_[index] : nullptr;
+  return jump.salted == (linear ^ salt(here)) ? jump_targets_[index] : nullptr;
 }
 
 Translation* Translator::find(u64 rip) {
   const u64 here = context(rip);
   if (Translation* const known = known_jump(rip, here)) return known;
   const unsigned index = jump_index(rip);
-  Translation* found = find_or_make(rip, frame_.jumps[index].linear == rip ? jump_targets_[index] : nullptr);
+  const bool is_likely = ((frame_.jumps[index].salted ^ rip) & ~kSaltMask) == 0;
+  Translation* found = find_or_make(rip, is_likely ? jump_targets_[index] : nullptr);
   if (found && found->crosses) found = find_crossing(rip);
   if (found) remember_jump(rip, here, *found);
   return found;
@@ -221,7 +222,7 @@ Translation* Translator::find_separate(u64 rip) {
   const u32 separate = mode() | kSeparateMode;
   Translation* found = cache_.find(code->physical.value, separate);
   if (!found) found = &translate(*code, separate, kSeparate, false);
-  enter_jump(jump, here, *found, rip);
+  enter_jump(jump, here, *found);
   return found;
 }
 
@@ -298,7 +299,6 @@ void Translator::cool() {
 void Translator::make_room() {
   cool();
   if (cache_.has_room(Writer::kRoom)) return;
-  clear_jumps();
   looks_.clear();
   cache_.make_room();
   ++drops_;
@@ -384,7 +384,7 @@ void Translator::visit(Visitor& v) {
     cache_.flush();
     looks_.clear();
     clear_jumps();
-    epochs_ = {};
+    spaces_.clear();
     places_.clear();
   }
 }

@@ -19,6 +19,7 @@
 #include "cpu/interpret/interpreter.h"
 #include "cpu/translate/code_places.h"
 #include "cpu/translate/frame.h"
+#include "cpu/translate/spaces.h"
 #include "cpu/translate/thunks.h"
 #include "cpu/translate/translation_cache.h"
 #include "cpu/translate/writer.h"
@@ -142,15 +143,21 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   u64 context(bool upper, mmu::View view, u32 flat_bits) const;
   // Forgets the jump entries when their contexts could repeat, or say too little.
   void look_after_jumps();
+  // What was known in contexts that come no more.
+  void forget_dead_spaces();
+  void be_nowhere();
+  bool is_live(u64 context) const;
+  u64 salt(u64 context);
+  bool is_of(u64 salt, u64 context) const;
+  u32 epoch(u64 salt);
   void clear_jump(u16 index);
   void clear_jumps();
-  u32 epoch(u64 context);
   // Makes the frame's transfers those of the MMU's state.
   void look_after_transfers();
   void note_place(u64 context, u64 physical, u64 linear);
   void remember_jump(u64 rip, u64 context, Translation& to);
-  // rip: where it leads; linear: what it is found by.
-  void enter_jump(u64 linear, u64 context, Translation& to, u64 rip);
+  // linear: what it is found by.
+  void enter_jump(u64 linear, u64 context, Translation& to);
   void forget_jumps(std::span<Translation* const> to);
   // to: new.
   void redirect_jumps(const Translation& from, Translation& to);
@@ -173,7 +180,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   const u8* interpret_one();
   const u8* budget(const Exit& exit, const u8* record);
   // Whether what the running trace relies on is as it was when code was entered: itself, and what addresses mean.
-  bool trace_holds() const { return drops_ == begun_drops_ && context(frame_.page) == frame_.context; }
+  bool trace_holds() const { return drops_ == begun_drops_ && is_of(frame_.salt, context(frame_.page)); }
   // Makes the state that of the instruction boundary before the exit's instruction.
   void settle(const Exit& exit);
   Filled fill_table(u64 linear, u16 access);
@@ -220,11 +227,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   u16 next_heat_ = 0;
   u64 cooled_ = 0;      // counters_.code_bytes at that time
   u64 jump_epoch_ = 0;  // of what contexts leave out
-  struct Epoch {
-    u64 context = ~u64{0};  // without its view
-    u32 number = 0;
-  };
-  std::array<std::array<Epoch, 64>, 2> epochs_{};  // [upper half]
+  Spaces spaces_;
   u32 last_epoch_ = 0;
   CodePlaces places_;
   u64 transfers_version_ = ~u64{0};  // of the MMU, when the frame's transfers were made

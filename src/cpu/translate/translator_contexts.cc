@@ -10,13 +10,14 @@ namespace pollux::cpu::translate {
 namespace {
 
 constexpr u64 kContextChanges = (u64{1} << 45) - 1;  // that contexts tell apart
+constexpr unsigned kChangesShift = 13;
 
 }  // namespace
 
 // Of jumps to the half of the linear addresses that rip is in. What it leaves out is looked after below.
 u64 Translator::context(bool upper, mmu::View view, u32 flat_bits) const {
   const mmu::Mmu& mmu = interpreter_.mmu();
-  return mmu.fetch_space(upper) | (mmu.fetch_changes(upper) & kContextChanges) << 13 |
+  return mmu.fetch_space(upper) | (mmu.fetch_changes(upper) & kContextChanges) << kChangesShift |
          u64(view) << kViewShiftInContext | u64(upper) << kUpperShiftInContext |
          u64(flat_bits / interpret::kFlat) << kFlatShiftInContext;
 }
@@ -28,26 +29,55 @@ void Translator::look_after_jumps() {
   const u64 epoch = (interpreter_.mode_bits() & ~u32{interpret::kCodeSizeMask}) | rounds << 8;
   constexpr u32 kLastEpoch = ~u32{0} - 1024;
   const bool renew = last_epoch_ > kLastEpoch;
-  if (epoch == jump_epoch_ && !renew) return;
+  if (!spaces_.has_room()) forget_dead_spaces();
+  if (epoch == jump_epoch_ && !renew && spaces_.has_room()) return;
   jump_epoch_ = epoch;
   transfers_version_ = ~u64{0};
   clear_jumps();
-  epochs_ = {};
-  if (!renew) return;
-  cache_.cut_far_links();
-  last_epoch_ = 0;
-  frame_.epoch = this->epoch(frame_.context);
+  spaces_.clear();
+  if (renew) {
+    cache_.cut_far_links();
+    last_epoch_ = 0;
+  }
+  be_nowhere();
+}
+
+void Translator::forget_dead_spaces() {
+  spaces_.keep([this](u64 context) { return is_live(context); });
+  for (unsigned n = 0; n < kJumpEntries; ++n) {
+    if (!spaces_.has(space_of_salted(frame_.jumps[n].salted))) clear_jump(u16(n));
+  }
+  transfers_version_ = ~u64{0};
+  if (!spaces_.has(frame_.salt >> kSpaceShiftInSalt)) be_nowhere();
+}
+
+// The running trace is left as soon as it calls the translator.
+void Translator::be_nowhere() {
+  frame_.salt = 0;
+  frame_.epoch = epoch(frame_.salt);
+}
+
+bool Translator::is_live(u64 context) const {
+  const u64 now = interpreter_.mmu().fetch_changes(context >> kUpperShiftInContext & 1) & kContextChanges;
+  return context != ~u64{0} && (context >> kChangesShift & kContextChanges) == now;
+}
+
+u64 Translator::salt(u64 context) {
+  const u64 view = (context & kViewInContext) >> kViewShiftInContext;
+  return u64{spaces_.number(context & ~kViewInContext)} << kSpaceShiftInSalt | view << kViewShiftInSalt;
+}
+
+bool Translator::is_of(u64 salt, u64 context) const {
+  const u64 view = (salt >> kViewShiftInSalt) << kViewShiftInContext & kViewInContext;
+  return (spaces_[salt >> kSpaceShiftInSalt].context | view) == context;
 }
 
 // A number that no other context has or had.
-u32 Translator::epoch(u64 context) {
-  constexpr u32 kStep = kViewInContext >> kViewShiftInContext;  // the view is below
-  const u64 space = context & ~kViewInContext;
-  const u32 view = u32((context & kViewInContext) >> kViewShiftInContext);
-  std::array<Epoch, 64>& half = epochs_[context >> kUpperShiftInContext & 1];
-  Epoch& known = half[(space ^ space >> 13) % half.size()];
-  if (known.context != space) known = {space, last_epoch_ += kStep + 1};
-  return known.number | view;
+u32 Translator::epoch(u64 salt) {
+  constexpr u32 kViews = kViewInContext >> kViewShiftInContext;  // below
+  u32& number = spaces_[salt >> kSpaceShiftInSalt].epoch;
+  if (number == 0) number = last_epoch_ += kViews + 1;
+  return number | (u32(salt >> kViewShiftInSalt) & kViews);
 }
 
 void Translator::look_after_transfers() {
@@ -61,8 +91,8 @@ void Translator::look_after_transfers() {
   look_after_jumps();
   transfers_version_ = version;
   const auto set = [&](Transfer& transfer, bool upper, mmu::View view) {
-    transfer.context = context(upper, view, 0);
-    transfer.epoch = epoch(transfer.context);
+    transfer.salt = salt(context(upper, view, 0));
+    transfer.epoch = epoch(transfer.salt);
   };
   set(frame_.system_call, true, mmu::View::kSupervisor);
   set(frame_.system_return, false, mmu::View::kUser);
@@ -70,13 +100,9 @@ void Translator::look_after_transfers() {
 
 // A page of code that runs at a linear address, or will.
 void Translator::note_place(u64 here, u64 physical, u64 linear) {
-  constexpr u64 kChanges = kContextChanges << 13;
-  const auto is_live = [this](u64 context) {
-    const u64 now = interpreter_.mmu().fetch_changes(context >> kUpperShiftInContext & 1) & kContextChanges;
-    return context != ~u64{0} && (context & kChanges) == now << 13;
-  };
   const auto note = [&] {
-    return places_.note(here & ~kViewInContext, physical >> memory::kPageShift, linear >> memory::kPageShift, is_live);
+    return places_.note(here & ~kViewInContext, physical >> memory::kPageShift, linear >> memory::kPageShift,
+                        [this](u64 context) { return is_live(context); });
   };
   CodePlaces::Noted noted = note();
   if (noted == CodePlaces::Noted::kKnown) return;
@@ -86,19 +112,19 @@ void Translator::note_place(u64 here, u64 physical, u64 linear) {
     note();
   }
   // No link that was made so far is taken any more.
-  epochs_ = {};
+  spaces_.forget_epochs();
   transfers_version_ = ~u64{0};
-  frame_.epoch = epoch(frame_.context);
+  frame_.epoch = epoch(frame_.salt);
 }
 
 void Translator::remember_jump(u64 rip, u64 here, Translation& to) {
   note_place(here, to.physical, rip);
-  enter_jump(rip, here, to, rip);
+  enter_jump(rip, here, to);
 }
 
-void Translator::enter_jump(u64 linear, u64 here, Translation& to, u64 rip) {
+void Translator::enter_jump(u64 linear, u64 here, Translation& to) {
   const u16 index = u16(jump_index(linear));
-  frame_.jumps[index] = {linear, here, to.memory_entry, rip & ~memory::kPageMask};
+  frame_.jumps[index] = {linear ^ salt(here), to.memory_entry};
   jump_targets_[index] = &to;
   const std::span known = std::span(to.jumps).first(to.jump_count);
   if (std::ranges::find(known, index) != known.end()) return;

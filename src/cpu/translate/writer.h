@@ -222,7 +222,6 @@ class Writer {
   std::optional<u16> pending_from(unsigned executed) const;
   void load_operand_target();
   void find_jump_or_exit();  // what cannot be found is for the interpreter
-  void missed(const std::array<u8*, 2>& misses, const u8* back);
   // Finds the jump, does what else the instruction does, in few bytes, and takes it.
   template <class Effect>
   void find_and_take_jump(Effect effect);
@@ -329,12 +328,11 @@ void Writer::find_and_take_jump(Effect effect) {
     effect();
     return take_jump();
   }
-  std::array<u8*, 2> misses = pieces().find_jump(true);
+  u8* const miss = pieces().find_jump(true);
   const u8* const back = a_->at();
   effect();
   take_jump();
-  for (u8*& miss : misses) miss = a_->make_pad(miss);
-  missed(misses, back);
+  early_exit(a_->make_pad(miss), ExitKind::kMissed, 0, back);
 }
 
 template <class Effect, class Found>

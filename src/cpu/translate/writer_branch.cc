@@ -71,13 +71,8 @@ std::optional<u16> Writer::pending_from(unsigned executed) const {
 
 void Writer::find_jump_or_exit() {
   if (compact_) return call_and_say(thunks_.find_jump, caller_word());
-  const std::array<u8*, 2> misses = pieces().find_jump();
-  missed(misses, a_->at());
-}
-
-void Writer::missed(const std::array<u8*, 2>& misses, const u8* back) {
-  early_exit(misses[0], ExitKind::kMissed, 0, back);
-  early_exit(misses[1], ExitKind::kMissed, kOtherContext, back);
+  u8* const miss = pieces().find_jump();
+  early_exit(miss, ExitKind::kMissed, 0, a_->at());
 }
 
 void Writer::take_jump() {

@@ -13,11 +13,12 @@ void Writer::write_call() {
   call_found();
 }
 
-// Looking up the stack changes no jump entry where the code goes on.
+// Looking up the stack changes no jump entry where the code goes on. The thunks keep what they find.
 void Writer::call_found() {
-  a_->store(frame(offsetof(Frame, kept)), kScratch);
+  if (!compact_) pieces().keep_jump();
   push_return();
-  a_->load(kScratch, frame(offsetof(Frame, kept)));
+  if (compact_) return a_->jump(thunks_.take_kept_jump);
+  pieces().restore_jump();
   take_jump();
 }
 

@@ -91,18 +91,18 @@ void Writer::write_transfer(const u8* thunk) {
   exit_to_lend(0);
 }
 
-// The view of the code that follows is another one, which its context says. The translator tells the interpreter when
+// The view of the code that follows is another one, which the salt says. The translator tells the interpreter when
 // code calls it (Interpreter::look_at_view).
 void Writer::write_change_ac() {
   static_assert(unsigned(mmu::View::kSupervisor) == 1 && unsigned(mmu::View::kSupervisorAc) == 2);
   save_flags();
   const bool set = step().d.mnemonic == ZYDIS_MNEMONIC_STAC;
   a_->arithmetic(set ? 1 : 4, Address{kFrameReg, layout_.rflags}, set ? i32(x86::kAc) : ~i32(x86::kAc), false);
-  a_->load(kAddressReg, frame(offsetof(Frame, context)));
-  for (const u8 bit : {kViewShiftInContext, u8(kViewShiftInContext + 1)}) {
+  a_->load(kAddressReg, frame(offsetof(Frame, salt)));
+  for (const u8 bit : {kViewShiftInSalt, u8(kViewShiftInSalt + 1)}) {
     a_->op({.code = 0xba, .map = 1, .wide = true}, 7, kAddressReg), a_->immediate(bit, 1);  // btc
   }
-  a_->store(frame(offsetof(Frame, context)), kAddressReg);
+  a_->store(frame(offsetof(Frame, salt)), kAddressReg);
   a_->arithmetic(6, frame(offsetof(Frame, epoch)), 3, false);
   jump_behind();
 }

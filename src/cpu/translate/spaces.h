@@ -1,0 +1,62 @@
+// Numbers for contexts (translator_contexts.cc), which links between pages and jump entries hold in their place. A
+// space is a context without its view.
+#pragma once
+
+#include <array>
+
+#include "base/check.h"
+#include "base/integers.h"
+#include "cpu/translate/frame.h"
+
+namespace pollux::cpu::translate {
+
+class Spaces {
+ public:
+  struct Space {
+    u64 context = ~u64{0};
+    u32 epoch = 0;  // 0: none yet
+  };
+  // Its number, never 0; after keep() it may be another one.
+  unsigned number(u64 space) {
+    constexpr u64 kMix = 0x9e37'79b9'7f4a'7c15;
+    for (u64 n = (space * kMix) >> 32;; ++n) {
+      const unsigned number = unsigned(n % kSpaces);
+      if (number == 0) continue;
+      if (spaces_[number].context == space) return number;
+      if (spaces_[number].context != ~u64{0}) continue;
+      POLLUX_CHECK(++count_ < kSpaces - 1, "there is room for another context");
+      spaces_[number].context = space;
+      return number;
+    }
+  }
+  // number: may be 0, which is of no context.
+  Space& operator[](u64 number) { return spaces_[number]; }
+  const Space& operator[](u64 number) const { return spaces_[number]; }
+  bool has(u64 number) const { return spaces_[number].context != ~u64{0}; }
+  // For the few that are asked for before this is asked again.
+  bool has_room() const { return count_ < kSpaces / 4 * 3; }
+  // Takes their numbers from all others. is_live: of a context.
+  template <class IsLive>
+  void keep(IsLive is_live) {
+    count_ = 0;
+    for (Space& space : spaces_) {
+      if (is_live(space.context))
+        ++count_;
+      else
+        space = {};
+    }
+  }
+  void clear() {
+    spaces_.fill({});
+    count_ = 0;
+  }
+  void forget_epochs() {
+    for (Space& space : spaces_) space.epoch = 0;
+  }
+
+ private:
+  std::array<Space, kSpaces> spaces_{};
+  unsigned count_ = 0;
+};
+
+}  // namespace pollux::cpu::translate
