@@ -37,12 +37,13 @@ Exit said_by(const u8* caller, Exit exit) {
 }
 
 constexpr unsigned kCall = 5;  // before a record, bytes
+constexpr unsigned kLinked = kCall + sizeof(Record);
 static_assert(Trace::kMaxSteps <= 127, "what a link gives back is a short immediate");
 
 // Over a call and its record. pending: where flags come from that stay pending; kNone: no flag of the host's changes.
 // Returns the jump's displacement.
 const u8* write_link(u8* at, u8 give_back, const u8* entry, u16 pending = Record::kNone) {
-  Assembler a(at, at + kCall + sizeof(Record));
+  Assembler a(at, at + kLinked);
   const Address budget = in_frame(offsetof(Frame, budget));
   if (pending != Record::kNone) {
     a.op({.code = 0xc7, .prefix66 = true}, 0, in_frame(offsetof(Frame, pending)));
@@ -54,7 +55,7 @@ const u8* write_link(u8* at, u8 give_back, const u8* entry, u16 pending = Record
     a.store(budget, kAddressReg);
   }
   a.jump(entry);
-  POLLUX_CHECK(a.at() <= at + kCall + sizeof(Record), "a link is no longer than what it replaces");
+  POLLUX_CHECK(a.at() <= at + kLinked, "a link is no longer than what it replaces");
   return a.at() - 4;
 }
 
@@ -188,7 +189,9 @@ const u8* Translator::crosses(const Exit& exit, const u8* record) {
       if (!exit.detail || (exit.detail & separate->changed)) entry = nullptr;
   }
   if (entry && in_page(exit.offset) && trace_holds()) {
-    write_link(writable(record) - kCall, exit.give_back, entry - cache_.executable(), pending);
+    u8* const place = writable(record) - kCall;
+    cache_.will_change({place, kLinked}, *separate);
+    write_link(place, exit.give_back, entry - cache_.executable(), pending);
   }
   return begin(*separate);
 }
@@ -294,14 +297,18 @@ const u8* Translator::link(const Exit& exit, const u8* record) {
   if (trace_holds()) {
     u8* const place = writable(record);
     const bool follow = exit.flags_from != Exit::kNone;  // from the registers in detail
-    const u8* const entry = (follow || exit.detail == kHostFlags ? next->host_entry() : next->memory_entry);
+    const bool lazy = follow && next->lazy_entry() && !(exit.detail & next->changed);
+    const u8* const entry = lazy                                  ? next->lazy_entry()
+                            : follow || exit.detail == kHostFlags ? next->host_entry()
+                                                                  : next->memory_entry;
     const u8* jump = place + exit.to;
-    if (follow && next->lazy_entry() && !(exit.detail & next->changed)) {
-      jump = write_link(place - kCall, exit.give_back, next->lazy_entry() - cache_.executable(), u16(exit.flags_from));
-    } else if (exit.to) {
+    if (exit.to && !lazy) {
+      cache_.will_change({jump, sizeof(i32)}, *next);
       Assembler::link(place + exit.to, entry - cache_.executable());
     } else {
-      jump = write_link(place - kCall, exit.give_back, entry - cache_.executable());
+      cache_.will_change({place - kCall, kLinked}, *next);
+      const u16 pending = lazy ? u16(exit.flags_from) : Record::kNone;
+      jump = write_link(place - kCall, exit.give_back, entry - cache_.executable(), pending);
     }
     if (next->counts) cache_.note_link(*next, jump);
   }

@@ -55,11 +55,20 @@ u32 TranslationCache::add_lent(const interpret::Instruction& lent) {
   return u32(part_ << kLentBits | (all.size() - 1));
 }
 
-void TranslationCache::note_link(Translation& to, const u8* displacement) {
-  to.links = {u32(displacement - region_.write), to.links[0]};
+void TranslationCache::will_change(std::span<const u8> at, const Translation& to) {
+  Part& part = part_of(to);
+  if (part_of(at.data()).filling <= part.filling) return;
+  Change change{.at = u32(at.data() - region_.write), .size = u8(at.size()), .bytes = {}};
+  POLLUX_CHECK(at.size() <= Change::kMost, "no change is longer than a link");
+  std::ranges::copy(at, change.bytes.begin());
+  part.changes.push_back(change);
 }
 
-// By invariant 3 the code that they are in is still there.
+void TranslationCache::note_link(Translation& to, const u8* displacement) {
+  if (part_of(displacement).filling >= part_of(to).filling) to.links = {u32(displacement - region_.write), to.links[0]};
+}
+
+// They are there at least as long as the old one.
 void TranslationCache::move_links(const Translation& old, const u8* from, const u8* to) {
   for (const u32 link : old.links) {
     u8* const displacement = region_.write + link;
@@ -68,8 +77,21 @@ void TranslationCache::move_links(const Translation& old, const u8* from, const 
 }
 
 void TranslationCache::replace(Translation& old) {
-  hide(old);  // it stays in its page's list
-  old.replaced = true;
+  hide(old);
+  leave_list(old.physical >> memory::kPageShift, [&](const Translation& t) { return &t == &old; });
+}
+
+template <class Leaves>
+void TranslationCache::leave_list(u64 physical_page, Leaves leaves) {
+  const auto page = by_page_.find(physical_page);
+  if (page == by_page_.end()) return;
+  for (Translation** t = &page->second; *t;) {
+    if (leaves(**t))
+      *t = (*t)->next;
+    else
+      t = &(*t)->next;
+  }
+  if (!page->second) by_page_.erase(page);
 }
 
 void TranslationCache::reaches(const Translation& t, u64 second_page) {
@@ -82,7 +104,8 @@ void TranslationCache::link_far(u8* place, u8* jump, u64 to_page, const u8* code
   u32 before;
   std::memcpy(&before, place + kEpochInLink, sizeof before);
   // It is in the page's list already if it leads there and was not cut.
-  if (before == 0 || target_of(jump) != code - executable()) far_[to_page].push_back({place, part_of(place).generation});
+  if (before == 0 || target_of(jump) != code - executable())
+    far_[to_page].push_back({place, part_of(place).filling, u32(jump - place)});
   Assembler::link(jump, code - executable());
   std::memcpy(place + kEpochInLink, &epoch, sizeof epoch);
 }
@@ -90,21 +113,17 @@ void TranslationCache::link_far(u8* place, u8* jump, u64 to_page, const u8* code
 void TranslationCache::link_entry(u8* place, u64 to_page, u32 epoch) {
   u32 before;
   std::memcpy(&before, place + kEpochInLink, sizeof before);
-  if (before == 0) far_[to_page].push_back({place, part_of(place).generation});
+  if (before == 0) far_[to_page].push_back({place, part_of(place).filling, 0});
   std::memcpy(place + kEpochInLink, &epoch, sizeof epoch);
 }
 
-void TranslationCache::cut(const std::vector<FarLink>& links) {
+void TranslationCache::cut(const FarLink& link) {
   constexpr u32 kNone = 0;
-  for (const FarLink& link : links) {
-    if (part_of(link.place).generation == link.generation) {
-      std::memcpy(link.place + kEpochInLink, &kNone, sizeof kNone);
-    }
-  }
+  if (is_there(link)) std::memcpy(link.place + kEpochInLink, &kNone, sizeof kNone);
 }
 
 void TranslationCache::cut_far_links() {
-  for (const auto& [page, links] : far_) cut(links);
+  for (const auto& [page, links] : far_) std::ranges::for_each(links, [this](const FarLink& link) { cut(link); });
   far_.clear();
 }
 
@@ -117,7 +136,8 @@ bool TranslationCache::drop_page(u64 physical_page) {
 }
 
 bool TranslationCache::forget_page(u64 physical_page) {
-  if (auto links = far_.extract(physical_page)) cut(links.mapped());
+  if (auto links = far_.extract(physical_page))
+    for (const FarLink& link : links.mapped()) cut(link);
   const auto page = by_page_.find(physical_page);
   if (page == by_page_.end()) return false;
   page_.clear();
@@ -132,14 +152,44 @@ bool TranslationCache::forget_page(u64 physical_page) {
 
 void TranslationCache::make_room() { begin_part((part_ + 1) % unsigned(parts_.size())); }
 
+void TranslationCache::drop_part(Part& part) {
+  page_.clear();
+  std::vector<u64> pages;
+  for (Translation& t : part.translations) {
+    const u64 page = t.physical >> memory::kPageShift;
+    if (pages.empty() || pages.back() != page) pages.push_back(page);
+    if (t.dropped) continue;
+    hide(t);
+    page_.push_back(&t);
+  }
+  dropped_(page_);
+  std::ranges::sort(pages);
+  const auto twice = std::ranges::unique(pages);
+  pages.erase(twice.begin(), twice.end());
+  for (const u64 page : pages) {
+    leave_list(page, [&](const Translation& t) { return &part_of(t) == &part; });
+    cut_far_links(page, part);
+  }
+  for (const Change& change : part.changes) std::memcpy(region_.write + change.at, change.bytes.data(), change.size);
+}
+
+void TranslationCache::cut_far_links(u64 to_page, const Part& part) {
+  const auto far = far_.find(to_page);
+  if (far == far_.end()) return;
+  std::erase_if(far->second, [&](const FarLink& link) {
+    const bool stays = link.jump == 0 || &part_of(target_of(link.place + link.jump)) != &part;
+    if (is_there(link) && stays) return false;
+    cut(link);
+    return true;
+  });
+}
+
 void TranslationCache::begin_part(unsigned number) {
   Part& part = parts_[part_ = number];
-  ++part.generation;
-  for (Translation& t : part.translations) {
-    // What is replaced may be linked to.
-    if (!t.dropped || t.replaced) forget_page(t.physical >> memory::kPageShift);
-  }
+  drop_part(part);
+  part.filling = ++fillings_;
   part.translations.clear();
+  part.changes.clear();
   part.lent.clear();
   next_chunk_ = part.begin;
   hot_ = cold_ = Assembler();
@@ -164,6 +214,7 @@ void TranslationCache::flush() {
   far_.clear();
   for (unsigned n = unsigned(parts_.size()); n-- > 0;) {
     parts_[n].translations.clear();
+    parts_[n].changes.clear();
     begin_part(n);
   }
 }

@@ -1,14 +1,14 @@
 // Translations by physical address and mode, and the code region that they are in.
 //
-// The region has several parts, filled in turn; where the next one begins, what it held is dropped.
+// The region has several parts, filled in turn; where the next one begins, what it held is dropped. So what was made
+// earlier is dropped earlier, or together, and only later code that led there needs to be changed back.
 //
 // Invariants
 //  1. A translation's guest bytes equal guest memory: the pages that they are in are watched, and a write to one drops
-//  all
-//     translations that begin there, and those that go there from other pages, before the write happens.
+//     all translations that begin there, and those that go there from other pages, before the write happens.
 //  2. A dropped translation's code stays where it is until its part is filled again, because it may be running.
-//  3. Links lead from a page to itself in the same mode, and the translations of a page are dropped together. Links to
-//     other pages (link_far) are cut when the translations there are dropped.
+//  3. Links lead from a page to itself in the same mode, and when it changes, its translations are dropped together.
+//     Links to other pages (link_far) are cut when the translations there are dropped.
 #pragma once
 
 #include <array>
@@ -41,7 +41,6 @@ struct Translation {
   u8 host_before = 0;  // bytes from host_entry() to memory_entry
   u8 lazy_behind = 0;  // bytes from memory_entry to lazy_entry(); 0: there is none
   bool dropped : 1 = false;   // not to be found any more
-  bool replaced : 1 = false;  // by another one, to which its code leads
   bool counts : 1 = false;    // how often it is entered, and becomes hot
   bool crosses : 1 = false;   // it has no steps: its first instruction reaches into the next page
 
@@ -62,6 +61,8 @@ class TranslationCache {
 
   Translation* find(u64 physical, u32 mode) const { return index_.find(physical, mode); }
   Translation& add(u64 physical, u32 mode);
+  // Code at at is about to be changed, once, so that it leads to an entry of to, in the same page.
+  void will_change(std::span<const u8> at, const Translation& to);
   // The displacement of a jump from the same page, which leads there.
   void note_link(Translation& to, const u8* displacement);
   // Those that lead to from lead to to from now on, if they are among the last ones.
@@ -103,20 +104,36 @@ class TranslationCache {
   static constexpr u32 kLentMask = (1u << kLentBits) - 1;
   struct FarLink {
     u8* place;
-    u32 generation;  // of its part
+    u32 filling;  // of its part
+    u32 jump;     // from there, the displacement; 0: there is none
+  };
+  // Of later code, what it was.
+  struct Change {
+    static constexpr unsigned kMost = 17;
+    u32 at;  // a distance in the region
+    u8 size;
+    std::array<u8, kMost> bytes;
   };
   struct Part {
-    u32 generation = 0;  // times it was begun
+    u32 filling = 0;  // which one it is, of all
     u8* begin = nullptr;
     u8* end = nullptr;
     std::deque<Translation> translations;
+    std::vector<Change> changes;  // so that code leads here
     std::deque<interpret::Instruction> lent;
   };
   void hide(Translation& t);  // from find()
   bool forget_page(u64 physical_page);
   void begin_part(unsigned number);
+  // code: a writable address.
   Part& part_of(const u8* code) { return parts_[u64(code - region_.write) / (region_.size / parts_.size())]; }
-  void cut(const std::vector<FarLink>& links);
+  Part& part_of(const Translation& t) { return part_of(t.memory_entry - executable()); }
+  bool is_there(const FarLink& link) { return part_of(link.place).filling == link.filling; }
+  void cut(const FarLink& link);
+  void drop_part(Part& part);
+  void cut_far_links(u64 to_page, const Part& part);  // to what is in the part
+  template <class Leaves>
+  void leave_list(u64 physical_page, Leaves leaves);
   bool has_room(Assembler& a, u64 bytes);
 
   memory::CodeRegion region_;
@@ -124,11 +141,12 @@ class TranslationCache {
   std::vector<Part> parts_;
   u64 chunk_ = 0;             // bytes
   unsigned part_ = 0;         // that is being filled
+  u32 fillings_ = 0;
   u8* first_ = nullptr;       // behind what stays for ever
   u8* next_chunk_ = nullptr;  // of the part
   Assembler hot_, cold_;
   TranslationIndex index_;
-  std::unordered_map<u64, Translation*> by_page_;      // lists of those that are not dropped, or replaced
+  std::unordered_map<u64, Translation*> by_page_;      // lists of those that are not dropped
   std::unordered_map<u64, std::vector<u64>> reached_;  // from which pages, perhaps no longer
   std::unordered_map<u64, std::vector<FarLink>> far_;  // to pages
   std::vector<Translation*> page_;                     // that is being dropped

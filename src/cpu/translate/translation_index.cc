@@ -39,7 +39,7 @@ void TranslationIndex::set(Translation& t) {
   Slot& slot = slots_[place(t.physical, t.mode)];
   const bool is_new = slot == 0;
   slot = address | key(t.physical, t.mode).tag;
-  if (is_new && ++used_ * 2 > slots_.size()) grow();
+  if (is_new && ++used_ * 4 > slots_.size() * 3) grow();
 }
 
 void TranslationIndex::erase(const Translation& t) {

@@ -37,7 +37,7 @@ class TranslationIndex {
   u64 wrap(u64 n) const { return n & (slots_.size() - 1); }
   void grow();
 
-  std::vector<Slot> slots_;  // a power of two, at most half full
+  std::vector<Slot> slots_;  // a power of two, at most three quarters full
   u64 used_ = 0;
 };
 

@@ -87,7 +87,7 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   // It goes where the trace beside it went, that has seen more, so that flags that wait there can wait here.
   static constexpr Reach kSeparate{.steps = 24, .turns = 1, .group = false, .unseen_calls = true};
   static_assert(kShort.steps <= CallerWord::kMostBack);
-  static constexpr u64 kDecodedBytes = u64{8} << 20;    // seldom needed again
+  static constexpr u64 kDecodedBytes = u64{4} << 20;          // seldom needed again
   static constexpr u64 kMargin = 2 * Writer::kMostUncounted;  // more than may pass between two looks at the budget
   // Exits that take about as long as the instructions between two looks at early_: they, too, lead to a look.
   static constexpr u64 kExitsToLook = 512;

@@ -7,7 +7,7 @@
 namespace pollux::machine::computer {
 
 namespace {
-constexpr u64 kCodeBytes = u64{44} << 20;
+constexpr u64 kCodeBytes = u64{46} << 20;
 }
 
 std::optional<EngineMaker> engine_named(std::string_view name, CodeRegionMaker code,
