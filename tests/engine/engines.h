@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "cpu/check/make_checker.h"
 #include "cpu/interpret/test_machine.h"
@@ -17,6 +18,10 @@ using Maker = cpu::interpret::TestMachine::MakeCpu;
 Maker maker(const std::string& name);
 cpu::check::MakeSubject translator();
 Maker checker(const cpu::check::MakeSubject& subject, const cpu::check::OnDifference& on_difference);
+
+inline void put32(std::vector<u8>& code, u64 value) {
+  for (unsigned n = 0; n < 32; n += 8) code.push_back(u8(value >> n));
+}
 
 struct Machine : cpu::interpret::TestMachine {
   explicit Machine(const std::string& name) : Machine(maker(name)) {}

@@ -1,4 +1,5 @@
-// A program whose translations do not fit: what is dropped to make room takes along nothing else, and nothing leads there.
+// A program whose translations do not fit: what is dropped to make room takes nothing else along, and nothing leads
+// there.
 #include <gtest/gtest.h>
 
 #include "engines.h"
@@ -12,12 +13,9 @@ constexpr u32 kTurns = 200'000;
 
 void put(std::vector<u8>& code, std::initializer_list<u8> bytes) { code.insert(code.end(), bytes); }
 
-void put32(std::vector<u8>& code, u64 value) {
-  for (unsigned n = 0; n < 32; n += 8) code.push_back(u8(value >> n));
-}
-
-// add rax, number; rol rax, 7; xor rsi, 0x800; add r8, [rsi - 8]; add r8, [rsi + 4], across a page every other time; call the next page's counter; dec ecx; jnz over; hlt; over: test al, 1; jnz one; test al, 6;
-// jz other; and to one of any page, as rax says: mov rdx, rax; shr rdx, 21; and edx, 0xff700; lea rdi, [rdx + 1 GiB]; jmp rdi
+// add rax, number; rol rax, 7; xor rsi, 0x800; add r8, [rsi - 8]; add r8, [rsi + 4], across a page every other time;
+// call the next page's counter; dec ecx; jnz over; hlt; over: test al, 1; jnz one; test al, 6; jz other; and to one of
+// any page, as rax says: mov rdx, rax; shr rdx, 21; and edx, 0xff700; lea rdi, [rdx + 1 GiB]; jmp rdi
 std::vector<u8> function(u64 page, u64 number) {
   const u64 here = page * memory::kPageSize + number * kFunction;
   std::vector<u8> code;

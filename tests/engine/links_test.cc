@@ -16,10 +16,6 @@ constexpr u8 kHlt = 0xf4;
 // So many that code is hot before the change, and again behind it.
 constexpr u32 kTurns = 2000, kBefore = 1001, kBehind = kTurns - kBefore;
 
-void put32(std::vector<u8>& code, u32 value) {
-  for (unsigned n = 0; n < 32; n += 8) code.push_back(u8(value >> n));
-}
-
 // At from: call to; cmp ecx, kBehind + 1; jne over; change; over: dec ecx; jnz back; hlt. ecx is kTurns at the
 // beginning.
 std::vector<u8> loop(u32 from, u32 to, const std::vector<u8>& change) {

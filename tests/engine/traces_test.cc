@@ -16,7 +16,7 @@ TEST(Traces, ALoopLongerThanATraceHasFewTraces) {
     for (const u8 byte : {0x48, 0x83, 0xc0, 0x01}) code.push_back(byte);  // add rax, 1
   const u32 back = u32(5 - i32(code.size() + 9));
   for (const u8 byte : {0x83, 0xe9, 0x01, 0x0f, 0x85}) code.push_back(byte);  // sub ecx, 1; jnz
-  for (unsigned n = 0; n < 32; n += 8) code.push_back(u8(back >> n));
+  put32(code, back);
   code.push_back(0xf4);  // hlt
   m.code(code);
   ASSERT_EQ(m.run(u64{1} << 40), cpu::StopReason::kHalted);

@@ -11,9 +11,11 @@
 namespace pollux::cpu::translate {
 
 class Spaces {
+  static constexpr u64 kNone = ~u64{0};
+
  public:
   struct Space {
-    u64 context = ~u64{0};
+    u64 context = kNone;
     u32 epoch = 0;  // 0: none yet
   };
   // Its number, never 0; after keep() it may be another one.
@@ -23,8 +25,9 @@ class Spaces {
       const unsigned number = unsigned(n % kSpaces);
       if (number == 0) continue;
       if (spaces_[number].context == space) return number;
-      if (spaces_[number].context != ~u64{0}) continue;
-      POLLUX_CHECK(++count_ < kSpaces - 1, "there is room for another context");
+      if (has(number)) continue;
+      POLLUX_CHECK(count_ < kSpaces - 2, "there is room for another context");
+      ++count_;
       spaces_[number].context = space;
       return number;
     }
@@ -32,7 +35,7 @@ class Spaces {
   // number: may be 0, which is of no context.
   Space& operator[](u64 number) { return spaces_[number]; }
   const Space& operator[](u64 number) const { return spaces_[number]; }
-  bool has(u64 number) const { return spaces_[number].context != ~u64{0}; }
+  bool has(u64 number) const { return spaces_[number].context != kNone; }
   // For the few that are asked for before this is asked again.
   bool has_room() const { return count_ < kSpaces / 4 * 3; }
   // Takes their numbers from all others. is_live: of a context.

@@ -86,12 +86,12 @@ const u8* write_find_jump(Assembler& a, const Thunks& t, const Layout& layout, u
   }
   Sequences pieces(a, layout, kReturnAddress);
   u8* const miss = pieces.find_jump();
+  const u8* const found = a.at();
   pieces.keep_jump();
   a.byte(kRet);
   const u8* const resume = a.at();
   push_caller(a);
-  pieces.keep_jump();
-  a.byte(kRet);
+  a.jump(found);
   a.link_here(miss);
   link_record(leave(a, t, ExitKind::kMissed, detail), resume);
   return begin;
