@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #include <array>
@@ -45,6 +47,22 @@ Result<u64> size_of(int fd, const std::string& path) {
                                              " bytes is not a multiple of 512; it is cut off, or not a raw disk image");
   }
   return bytes;
+}
+
+// Whether no other host can write it: a file in a file system of which this is known.
+bool is_of_this_host(int fd) {
+  struct stat status {};
+  struct statfs system {};
+  if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || ::fstatfs(fd, &system) != 0) return false;
+  switch (u64(system.f_type)) {
+    case EXT4_SUPER_MAGIC:
+    case XFS_SUPER_MAGIC:
+    case BTRFS_SUPER_MAGIC:
+    case F2FS_SUPER_MAGIC:
+    case OVERLAYFS_SUPER_MAGIC:
+    case TMPFS_MAGIC: return true;
+    default: return false;
+  }
 }
 
 }  // namespace
@@ -113,8 +131,11 @@ void DiskFile::take_over() {
   acquired_ = true;
 }
 
-// What another host wrote since this one last looked must be read from the storage.
-void DiskFile::look_again() { ::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_DONTNEED); }
+// What another host wrote since this one last looked must be read from the storage. Where none can, this would take
+// longer than all the rest of a failover: it begins to write what is in the page cache.
+void DiskFile::look_again() {
+  if (!is_of_this_host(fd_.get())) ::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_DONTNEED);
+}
 
 void DiskFile::release() {
   if (acquired_.exchange(false) && locked_.exchange(false)) lock(fd_.get(), F_UNLCK);

@@ -1,12 +1,17 @@
 // Disks in real files: opening with every complaint, the claim, and the round trip through both engines.
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <array>
 #include <fstream>
 #include <optional>
 #include <thread>
@@ -92,6 +97,34 @@ TEST(DiskFile, ADiskTakenOverIsWritableAndItsClaimFollowsWhenItIsFree) {
   hung->release();
   EXPECT_TRUE(heir->may_write());
   EXPECT_FALSE(third->acquire(0));
+}
+
+// Dropping it takes seconds where much of it is new, and then all is read again.
+TEST(DiskFile, WhatTheHostKeepsOfAFileThatNoOtherHostCanWriteStaysThere) {
+  TemporaryFolder folder;
+  constexpr u64 kBytes = 64 * 4096;
+  const std::string path = make_image(folder, "d.img", kBytes);
+  const int fd = ::open(path.c_str(), O_RDWR);
+  struct statfs system {};
+  ASSERT_EQ(::fstatfs(fd, &system), 0);
+  if (system.f_type != EXT4_SUPER_MAGIC) GTEST_SKIP() << "this folder is in a file system of another kind";
+  const std::string contents(kBytes, 'c');
+  ASSERT_EQ(::pwrite(fd, contents.data(), kBytes, 0), ssize_t(kBytes));
+  ASSERT_EQ(::fsync(fd), 0);
+  const auto kept_pages = [&] {
+    void* const mapped = ::mmap(nullptr, kBytes, PROT_READ, MAP_SHARED, fd, 0);
+    std::array<unsigned char, kBytes / 4096> kept{};
+    EXPECT_EQ(::mincore(mapped, kBytes, kept.data()), 0);
+    ::munmap(mapped, kBytes);
+    return std::ranges::count_if(kept, [](unsigned char page) { return page & 1; });
+  };
+  ASSERT_EQ(kept_pages(), 64);
+  auto disk = *DiskFile::open(path, Access::kReadWrite);
+  ASSERT_TRUE(disk->acquire(0));
+  disk->release();
+  disk->take_over();
+  EXPECT_EQ(kept_pages(), 64);
+  ::close(fd);
 }
 
 TEST(DiskFile, ReadersShareADisk) {

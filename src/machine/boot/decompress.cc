@@ -23,10 +23,20 @@ std::unexpected<Error> too_large() {
   return fail(ErrorKind::kFormat, "the kernel's compressed payload expands to more than a kernel can be");
 }
 
+// Room to begin with: for what the payload's last bytes say that it expands to, if that can be, and a byte more, so
+// that a stream has room to end in.
+u64 first_room(ByteSpan payload, u64 limit) {
+  constexpr u64 kMostRatio = 16, kLeast = 1 << 20;
+  u32 size = 0;
+  if (payload.size() >= sizeof size) std::memcpy(&size, payload.last(sizeof size).data(), sizeof size);
+  const bool can_be = size <= payload.size() * kMostRatio;
+  return std::min(limit, std::max(can_be ? u64{size} + 1 : 0, kLeast));
+}
+
 // Output that grows by doubling up to a limit, for libraries that fill a buffer piece by piece.
 class Sink {
  public:
-  explicit Sink(u64 limit) : limit_(limit) { bytes_.resize(std::min<u64>(limit, 1 << 20)); }
+  Sink(u64 begin, u64 limit) : limit_(limit) { bytes_.resize(begin); }
   std::span<std::byte> room() { return std::span(bytes_).subspan(used_); }
   void filled(u64 count) { used_ += count; }
   bool full() const { return used_ == bytes_.size(); }
@@ -50,8 +60,8 @@ enum class Step : u8 { kMore, kEnd, kBad };
 
 // Drives one library's stream. step(room, produced): decompresses into room, says how many bytes it produced.
 template <class StepFunction>
-Result<Bytes> drive(u64 limit, StepFunction step) {
-  Sink sink(limit);
+Result<Bytes> drive(ByteSpan in, u64 limit, StepFunction step) {
+  Sink sink(first_room(in, limit), limit);
   for (;;) {
     if (sink.full() && !sink.grow()) {
       // The stream may end exactly here: one more step with a byte of room tells.
@@ -75,7 +85,7 @@ Result<Bytes> expand_gzip(ByteSpan in, u64 limit) {
   if (inflateInit2(&stream, 15 + 16) != Z_OK) return damaged();
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(in.data()));
   stream.avail_in = static_cast<uInt>(in.size());
-  auto result = drive(limit, [&](std::span<std::byte> room, u64& produced) {
+  auto result = drive(in, limit, [&](std::span<std::byte> room, u64& produced) {
     stream.next_out = reinterpret_cast<Bytef*>(room.data());
     stream.avail_out = static_cast<uInt>(room.size());
     const int status = inflate(&stream, Z_NO_FLUSH);
@@ -94,7 +104,7 @@ Result<Bytes> expand_lzma(ByteSpan in, u64 limit, Compression kind) {
   if (started != LZMA_OK) return damaged();
   stream.next_in = reinterpret_cast<const uint8_t*>(in.data());
   stream.avail_in = in.size();
-  auto result = drive(limit, [&](std::span<std::byte> room, u64& produced) {
+  auto result = drive(in, limit, [&](std::span<std::byte> room, u64& produced) {
     stream.next_out = reinterpret_cast<uint8_t*>(room.data());
     stream.avail_out = room.size();
     const lzma_ret status = lzma_code(&stream, LZMA_RUN);
@@ -110,7 +120,7 @@ Result<Bytes> expand_bzip2(ByteSpan in, u64 limit) {
   if (BZ2_bzDecompressInit(&stream, 0, 0) != BZ_OK) return damaged();
   stream.next_in = reinterpret_cast<char*>(const_cast<std::byte*>(in.data()));
   stream.avail_in = static_cast<unsigned>(in.size());
-  auto result = drive(limit, [&](std::span<std::byte> room, u64& produced) {
+  auto result = drive(in, limit, [&](std::span<std::byte> room, u64& produced) {
     stream.next_out = reinterpret_cast<char*>(room.data());
     stream.avail_out = static_cast<unsigned>(room.size());
     const int status = BZ2_bzDecompress(&stream);
@@ -127,7 +137,7 @@ Result<Bytes> expand_zstd(ByteSpan in, u64 limit) {
   // Linux compresses with "zstd -22 --ultra": a window of 128 MiB, which is also the most the format's tools accept.
   ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, 27);
   ZSTD_inBuffer from{in.data(), in.size(), 0};
-  auto result = drive(limit, [&](std::span<std::byte> room, u64& produced) {
+  auto result = drive(in, limit, [&](std::span<std::byte> room, u64& produced) {
     ZSTD_outBuffer to{room.data(), room.size(), 0};
     const size_t left = ZSTD_decompressStream(stream, &to, &from);
     produced = to.pos;
@@ -143,6 +153,7 @@ Result<Bytes> expand_zstd(ByteSpan in, u64 limit) {
 Result<Bytes> expand_lz4(ByteSpan in, u64 limit) {
   ByteReader reader(in.subspan(4));
   Bytes out;
+  out.reserve(first_room(in, limit));
   Bytes block(kLz4LegacyBlock);
   while (reader.left() > 4) {
     const u32 length = reader.get<u32>();
