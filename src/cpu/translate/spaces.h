@@ -18,10 +18,9 @@ class Spaces {
     u64 context = kNone;
     u32 epoch = 0;  // 0: none yet
   };
-  // Its number, never 0; after keep() it may be another one.
+  // Its number, never 0: always the same one as long as it has any.
   unsigned number(u64 space) {
-    constexpr u64 kMix = 0x9e37'79b9'7f4a'7c15;
-    for (u64 n = (space * kMix) >> 32;; ++n) {
+    for (u64 n = home(space);; ++n) {
       const unsigned number = unsigned(n % kSpaces);
       if (number == 0) continue;
       if (spaces_[number].context == space) return number;
@@ -38,12 +37,13 @@ class Spaces {
   bool has(u64 number) const { return spaces_[number].context != kNone; }
   // For the few that are asked for before this is asked again.
   bool has_room() const { return count_ < kSpaces / 4 * 3; }
-  // Takes their numbers from all others. is_live: of a context.
+  // Takes their numbers from all others, and from those that would not be found any more. is_live: of a context.
   template <class IsLive>
   void keep(IsLive is_live) {
     count_ = 0;
-    for (Space& space : spaces_) {
-      if (is_live(space.context))
+    for (u64 n = 0; n < kSpaces; ++n) {
+      Space& space = spaces_[n];
+      if (is_live(space.context) && home(space.context) % kSpaces == n)
         ++count_;
       else
         space = {};
@@ -58,6 +58,11 @@ class Spaces {
   }
 
  private:
+  static u64 home(u64 space) {
+    constexpr u64 kMix = 0x9e37'79b9'7f4a'7c15;
+    return (space * kMix) >> 32;
+  }
+
   std::array<Space, kSpaces> spaces_{};
   unsigned count_ = 0;
 };
