@@ -10,7 +10,7 @@ namespace pollux::cpu::mmu {
 namespace {
 
 constexpr u8 kTable = 1, kCode = 2, kRoot = 4;  // page_kind_
-constexpr u8 kSeveral = 255;         // TablePage::level: in use at several levels or places
+constexpr u8 kSeveral = 7;                      // TablePage::level: in use at several levels or places
 // A page table that is written this often without a walk through it is probably one no longer.
 constexpr u16 kWritesUntilForgotten = 256;
 // A write of more bytes tells the same at once.
@@ -193,14 +193,14 @@ void Mmu::note_table(memory::PhysAddr page, unsigned level, u64 base, unsigned e
   const u64 number = page_number(page);
   TablePage& table = table_pages_[number];
   table.writes = 0;
-  if (table.level == level && table.base == base) return;
+  if (table.level == level && table.base() == base) return;
   if (table.level == 0) {
-    table = {u8(level), u8(entry_size), 0, base};
+    table = {level, entry_size, 0, base >> kRegionShift};
     page_kind_[number] |= kTable;
     memory_.watch(page, observer_);
   } else {
     table.level = kSeveral;
-    table.entry_size = u8(std::min<unsigned>(table.entry_size, entry_size));
+    table.entry_size = std::min<unsigned>(table.entry_size, entry_size);
   }
 }
 
@@ -247,14 +247,15 @@ void Mmu::table_write(memory::PhysAddr from, u64 length, TablePage& table) {
   const bool forget = length > kBytesOfEntries || ++table.writes > kWritesUntilForgotten;
   const std::byte* host = memory_.host_page(from);
   // What the upper half of a root says is known by content (find_upper_space), so a root counts as of the lower half.
-  const bool of_lower = long_paging() && table.level != kSeveral && (table.level == kRootLevel || !is_upper(table.base));
+  const bool of_lower =
+      long_paging() && table.level != kSeveral && (table.level == kRootLevel || !is_upper(table.base()));
   const u64 offset = from.value & memory::kPageMask;
   const u64 end = forget ? memory::kPageSize : offset + length;
   bool above = false;  // an entry above the last level
   for (u64 slot = forget ? 0 : offset / table.entry_size; slot * table.entry_size < end; ++slot) {
     if (!(u8(host[slot * table.entry_size]) & kPresent)) continue;
     if (table.level == 1) {
-      drop_linear(table.base + (slot << memory::kPageShift));
+      drop_linear(table.base() + (slot << memory::kPageShift));
     } else {
       above = true;
     }

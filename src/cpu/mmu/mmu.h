@@ -115,14 +115,16 @@ class Mmu final : public memory::WriteObserver {
     std::array<FetchTable, kViews> fetch;
     Tlb empty;
   };
-  // What is known of a watched page. level 1: its entries map 4 KiB pages. base: the linear address that entry 0
-  // maps, when the page is used in one place only.
+  // What is known of a watched page; there is one for each page of RAM. level 1: its entries map 4 KiB pages.
   struct TablePage {
-    u8 level = 0;          // 0: not a page table; 255: used at several levels or places
-    u8 entry_size = 8;
-    u16 writes = 0;        // since the last walk through it
-    u64 base = 0;
+    u64 level : 3 = 0;  // 0: not a page table; kSeveral
+    u64 entry_size : 4 = 8;
+    u64 writes : 9 = 0;   // since the last walk through it
+    u64 region : 43 = 0;  // where its entry 0 maps, when the page is used in one place only: linear / 2 MiB
+
+    u64 base() const { return region << kRegionShift; }
   };
+  static_assert(sizeof(TablePage) == 8);
   struct Walk;  // walk.cc
   // Where the table of the last level is for 2 MiB of linear addresses, with the rights of the levels above it, whose
   // entries have their A bits set. The paging-structure cache of 4-level paging (SDM vol. 3, 4.10.3).
