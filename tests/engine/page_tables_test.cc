@@ -104,6 +104,29 @@ TEST_P(PageTables, ATargetIsReadBeforeThePushSetsBitsInIt) {
   EXPECT_EQ(m.get<u64>(0x12008), 0x20000e7u);
 }
 
+// The stack is in the page table that maps rbx. add rdi, [rbx]; mov esp, 0x14ff8; call the next instruction or one in
+// another page, where jmp leads to itself.
+TEST_P(PageTables, ACallPushesIntoAPageTableThatIsInUse) {
+  for (const unsigned cpl : {0, 3}) {
+    for (const u32 distance : {0x0, 0x20000}) {
+      Machine m(GetParam());
+      m.long_mode(cpl);
+      m.map_at_1_gib({});
+      m.put<u64>(0x14000, 0x20000 | 7);
+      m.state().gpr[x86::kRbx] = u64{1} << 30;
+      std::vector<u8> code = {0x48, 0x03, 0x3b, 0xbc, 0xf8, 0x4f, 1, 0, 0xe8};
+      put32(code, distance);
+      m.code(code);
+      const u64 behind = m.state().rip + code.size();
+      m.bytes(behind + distance, {0xeb, 0xfe});
+      ASSERT_EQ(m.run(200), StopReason::kPosition);
+      EXPECT_EQ(m.state().gpr[x86::kRsp], 0x14ff0u) << cpl << ' ' << distance;
+      EXPECT_EQ(m.get<u64>(0x14ff0), behind);
+      EXPECT_EQ(m.state().rip, behind + distance);
+    }
+  }
+}
+
 // REP MOVS copies a page table to a page that its first entry maps: the first iteration reads the entry, and then sets
 // its dirty bit. mov al, [0x12000]; mov esi, 0x12000; mov edi, 0x30000; mov ecx, 512; rep movsq; hlt
 TEST_P(PageTables, AnEntryIsCopiedBeforeTheCopySetsItsDirtyBit) {

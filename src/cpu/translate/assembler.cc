@@ -87,8 +87,16 @@ u8* Assembler::jump_away_if(Condition c) {
   const u8* const behind = at_ + 2;
   if (pad_ == pads_end_ || behind - pad_ > 128) return jump_if(c);
   byte(u8(0x70 | c)), byte(u8(pad_ - behind));
-  *pad_ = 0xe9;
+  *pad_ = kJump;
   return std::exchange(pad_, pad_ + kPad) + 1;
+}
+
+u8* Assembler::jump_along_if(Condition c, u8* away) {
+  const u8* const behind = at_ + 2;
+  const bool has_pad = away[-1] == kJump && behind - (away - 1) <= 128;
+  if (!has_pad) return jump_if(c);
+  byte(u8(0x70 | c)), byte(u8(away - 1 - behind));
+  return nullptr;
 }
 
 u8* Assembler::make_pad(u8* short_displacement) {

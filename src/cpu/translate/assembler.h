@@ -80,12 +80,14 @@ class Assembler {
   void extract_bits32(Reg to, Reg from, Reg which);
 
   // Jumps: return the place of their 32-bit displacement, for link().
-  u8* jump() { return byte(0xe9), displacement(); }
+  u8* jump() { return byte(kJump), displacement(); }
   u8* jump_if(Condition c) { return byte(0x0f), byte(u8(0x80 | c)), displacement(); }
   // Short jumps to pads: far jumps that nothing falls into, so that what runs is 2 bytes instead of 6. make_pads()
   // makes so many here; jump_away_if() is a jump by way of one of them, or where none is within reach a far one.
   void make_pads(unsigned count);
   u8* jump_away_if(Condition c);
+  // By the same pad as that jump, and nullptr; or else a far one.
+  u8* jump_along_if(Condition c, u8* away);
   // The other way round: returns the place of an 8-bit displacement, for the pad that is soon made behind it.
   u8* jump_to_pad_if(Condition c) { return byte(u8(0x70 | c)), at_++; }
   u8* make_pad(u8* short_displacement);
@@ -111,6 +113,7 @@ class Assembler {
   }
 
  private:
+  static constexpr u8 kJump = 0xe9;
   void prefixes(const Opcode& o, unsigned reg, unsigned index, unsigned rm);
   // VEX of 128 bits and W0. map: 2: 0F38; 3: 0F3A. second: an operand, none is 0. prefix: 0: none; 3: F2.
   void vex(Reg to, Reg from, u8 map, Reg second, u8 prefix, u8 code);

@@ -36,15 +36,16 @@ inline constexpr u16 access_detail(unsigned size, bool write, bool aligned, bool
 inline constexpr unsigned view_of_access(u16 detail) { return detail >> kViewShift & 3; }
 // kMissed and kFar: it is of a link to another page, which says FarWords.
 inline constexpr u16 kFromLink = 1;
-// kBudget: detail is the offset where the trace begins; where offset is another, code behind the record goes on there.
+// kBudget: detail is the offset where the trace begins; to is not 0: code behind the record goes on at offset.
+inline constexpr i32 kHasRest = 1;
 // kLent: the trace goes on behind the instruction.
 inline constexpr u16 kGoesOn = 1;
 // kLink: the jump leaves the guest's flags in the host's; with flags_from, and for kCrosses: the registers that they
 // follow from, as they still are. kCrosses: 0 if there are none.
 inline constexpr u16 kHostFlags = 1;
 
-// Exit::give_back of a thunk's record: the code that called the thunk says it, and offset and flags_from, in the
-// operand of a NOP behind the call.
+// Exit::give_back of a thunk's record: the code that called the thunk says it, and offset and flags_from, in a word
+// behind the call.
 inline constexpr u8 kSaidByCaller = 0xff;
 
 // Bytes at a short trace's memory_entry that become a jump to the long one.
@@ -94,24 +95,28 @@ struct CallerWord {
   static constexpr unsigned kMostBack = 31;
   static constexpr u32 kFlagsMask = (1 << 13) - 1;
   static constexpr u32 kNone = kFlagsMask, kPending = kNone - 1;  // Exit's
+  static constexpr u8 kOffsetShift = 5, kFlagsShift = 18;
+  static constexpr u32 kOffsetMask = (1 << 13) - 1;
+  static_assert(kMostBack == (1 << kOffsetShift) - 1 && kOffsetMask == (1 << (kFlagsShift - kOffsetShift)) - 1);
 
   u32 give_back : 5;
   u32 offset : 13;
-  u32 flags_from : 13;
-  u32 group : 1;        // kGroupAccess
+  u32 flags_from : 13;  // kBudget, and repeats: where the trace begins
+  u32 group : 1;        // kGroupAccess; kBudget: repeats
 };
 static_assert(sizeof(CallerWord) == 4);
 
-// What a link to another page says, in the operands of NOPs. The link begins with
+// What a link to another page says, in words likewise. The link begins with
 // `cmp dword [rsp + Frame::epoch], epoch`; 0 is no epoch.
 struct FarWords {
   i32 offset = 0;
-  i32 place = 0;  // of the link, from the first NOP
+  i32 place = 0;  // of the link, from behind the call
   u16 jump = 0;   // the displacement of its jump, from there; 0: it is in a trace that goes on in the other page
   u16 give_back = 0;
   u32 page = 0;  // which one, by its physical number; only there
 };
-inline constexpr unsigned kNopBytes = 3;  // before its operand
+// A word behind a call is the operand of a TEST with EAX: what is called loses the flags anyway.
+inline constexpr unsigned kWordOpcode = 1;  // bytes
 inline constexpr unsigned kEpochInLink = 4;
 
 }  // namespace pollux::cpu::translate

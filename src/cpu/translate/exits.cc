@@ -8,11 +8,14 @@ namespace pollux::cpu::translate {
 
 namespace {
 
+// The record is a thunk's, and the code that called the thunk says the rest.
+bool is_said(const u8* record) { return record[offsetof(Record, give_back)] == kSaidByCaller; }
+
 // Of a link to another page.
 FarWords far_words(const u8* caller) {
   const auto word = [&](unsigned n) {
     u32 said;
-    std::memcpy(&said, caller + n * (kNopBytes + sizeof said) + kNopBytes, sizeof said);
+    std::memcpy(&said, caller + n * (kWordOpcode + sizeof said) + kWordOpcode, sizeof said);
     return said;
   };
   FarWords words{.offset = i32(word(0)), .place = i32(word(1)), .jump = u16(word(2)), .give_back = u16(word(2) >> 16)};
@@ -28,9 +31,13 @@ Exit said_by(const u8* caller, Exit exit) {
     return exit;
   }
   CallerWord word;
-  std::memcpy(&word, caller + kNopBytes, sizeof word);
+  std::memcpy(&word, caller + kWordOpcode, sizeof word);
   exit.give_back = word.give_back;
   exit.offset = i32(word.offset);
+  if (exit.kind == ExitKind::kBudget) {
+    exit.detail = u16(word.group ? word.flags_from : word.offset);
+    if (word.group) return exit;
+  }
   exit.flags_from = widen_flags(word.flags_from, CallerWord::kNone);
   if (word.group) exit.detail |= kGroupAccess;
   return exit;
@@ -99,7 +106,7 @@ const u8* Translator::budget(const Exit& exit, const u8* record) {
   const bool is_asked = early_.is_asked_at(position().value);
   if (early_ && !is_asked) set_horizon();
   const bool is_far = position().value + kMargin + exit.give_back <= horizon_;
-  const bool has_rest = exit.offset != exit.detail && in_page(exit.offset);
+  const bool has_rest = exit.to == kHasRest && in_page(exit.offset);
   if (has_rest && (is_far || is_asked)) {
     const u64 rip = interpreter_.s().rip;
     rest_ = {record + exit.bytes(), exit.give_back, rip, context(rip), mode(), drops_};
@@ -163,7 +170,7 @@ const u8* Translator::access(const Exit& exit, const u8* record) {
     case Filled::How::kGranted:
       frame_.scratch = u64(filled.host) - frame_.address;
       if (!(exit.detail & kApartAccess)) frame_.address = u64(filled.host);
-      if (record[offsetof(Record, give_back)] == kSaidByCaller) return frame_.caller;
+      if (is_said(record)) return frame_.caller;
       return record + exit.to +
              Sequences::look_up_bytes(layout_, view_of_access(exit.detail), exit.detail & kWriteAccess) -
              (exit.detail & kPaddedAccess ? Assembler::kSavedByPad : 0);
@@ -171,13 +178,13 @@ const u8* Translator::access(const Exit& exit, const u8* record) {
     case Filled::How::kSeparate: break;
   }
   settle(exit);
-  const Translation* separate = find_separate(interpreter_.s().rip);
+  const Translation* separate = find_separate(interpreter_.s().rip, is_said(record));
   return separate ? begin(*separate) : interpret_one();
 }
 
 const u8* Translator::crosses(const Exit& exit, const u8* record) {
   settle(exit);
-  const Translation* separate = find_separate(interpreter_.s().rip);
+  const Translation* separate = find_separate(interpreter_.s().rip, false);
   if (!separate) return interpret_one();
   const u8* entry = separate->lazy_entry();
   u16 pending = Record::kNone;
@@ -263,7 +270,7 @@ const u8* Translator::far(const Exit& exit) {
   note_place(context(frame_.page), here->physical.value, frame_.page);
   if (places_.has_several(here->physical.value >> memory::kPageShift)) return place;
   u8* const caller = writable(frame_.caller);
-  const u64 to_page = to->physical >> memory::kPageShift;
+  const u64 to_page = to->page;
   if (words.jump != 0)
     cache_.link_far(caller + words.place, caller + words.place + words.jump, to_page, to->memory_entry, frame_.epoch);
   else if (to_page == words.page)

@@ -31,9 +31,12 @@ inline constexpr unsigned jump_index(u64 linear) {
   return unsigned((linear ^ linear << 1) >> kJumpShift) & (kJumpEntries - 1);
 }
 // The entry of an address's separate translation: as of the address with these bits the other way round, which is none.
-inline constexpr std::array<u8, 2> kSeparateBits = {15, 62};
-inline constexpr u64 kSeparateMask = u64{1} << kSeparateBits[0] | u64{1} << kSeparateBits[1];
-inline constexpr u64 separate_jump(u64 linear) { return linear ^ kSeparateMask; }
+// [that of short traces]
+inline constexpr std::array<std::array<u8, 2>, 2> kSeparateBits = {{{15, 62}, {15, 63}}};
+inline constexpr u64 separate_jump(u64 linear, bool of_short) {
+  const auto& [first, second] = kSeparateBits[of_short];
+  return linear ^ (u64{1} << first | u64{1} << second);
+}
 // A salt: in bits that are alike in a canonical address, the context's view and the number of its space (spaces.h),
 // which is not 0.
 inline constexpr u8 kViewShiftInSalt = 48, kSpaceShiftInSalt = 50;
@@ -44,7 +47,7 @@ inline constexpr u64 space_of_salted(u64 salted) {
   constexpr unsigned kAbove = 64 - kViewShiftInSalt;
   return ((salted ^ u64(i64(salted << kAbove) >> kAbove)) & kSaltMask) >> kSpaceShiftInSalt;
 }
-static_assert((kSaltMask & kSeparateMask) == 0 && kSaltMask >> 62 == 0);
+static_assert(((separate_jump(0, false) | separate_jump(0, true)) & kSaltMask) == 0 && kSaltMask >> 62 == 0);
 
 // Where SYSCALL and SYSRET lead: what the frame then holds.
 struct Transfer {

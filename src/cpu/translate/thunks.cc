@@ -39,23 +39,6 @@ void registers(Assembler& a, const Layout& layout, bool load, i32 below) {
   a.op({.code = 0x89, .prefix66 = true}, kScratch, load ? frame : state);
 }
 
-// Behind a miss: has the translator serve it. The return address waits in the frame, so that records are always found
-// in the same place. Returns the place of Exit::to, for link_record().
-u8* leave(Assembler& a, const Thunks& t, ExitKind kind, u16 detail) {
-  a.op({.code = 0x8f}, 0, in_frame(offsetof(Frame, caller)));  // pop
-  a.call(t.out);
-  u8* const record = a.at();
-  write_exit(a, {.kind = kind, .give_back = kSaidByCaller, .detail = detail});
-  return record;
-}
-
-void link_record(u8* record, const u8* to) {
-  const i32 distance = i32(to - record);
-  std::memcpy(record + offsetof(Record, to), &distance, sizeof distance);
-}
-
-void push_caller(Assembler& a) { a.op({.code = 0xff}, 6, in_frame(offsetof(Frame, caller))); }
-
 const u8* write_look_up(Assembler& a, const Thunks& t, const Layout& layout, unsigned view, bool write, unsigned size,
                         bool aligned) {
   const u8* const begin = a.at();
@@ -69,7 +52,7 @@ const u8* write_look_up(Assembler& a, const Thunks& t, const Layout& layout, uns
     a.call(t.crosses_said);
     a.link_here(elsewhere);
   }
-  u8* const record = leave(a, t, ExitKind::kAccess, access_detail(size, write, aligned, false, view));
+  u8* const record = call_out(a, t, ExitKind::kAccess, access_detail(size, write, aligned, false, view));
   link_record(record, a.at());
   push_caller(a);
   a.jump(begin);
@@ -81,7 +64,7 @@ const u8* write_find_jump(Assembler& a, const Thunks& t, const Layout& layout, u
   if (detail & kFromLink) {
     a.arithmetic(5, in_frame(offsetof(Frame, relinks), kReturnAddress), 1, false);
     u8* const enough = a.jump_if(kNs);
-    leave(a, t, ExitKind::kFar, detail);
+    call_out(a, t, ExitKind::kFar, detail);
     a.link_here(enough);
   }
   Sequences pieces(a, layout, kReturnAddress);
@@ -93,7 +76,7 @@ const u8* write_find_jump(Assembler& a, const Thunks& t, const Layout& layout, u
   push_caller(a);
   a.jump(found);
   a.link_here(miss);
-  link_record(leave(a, t, ExitKind::kMissed, detail), resume);
+  link_record(call_out(a, t, ExitKind::kMissed, detail), resume);
   return begin;
 }
 
@@ -132,6 +115,8 @@ void write_called(Assembler& a, const Layout& layout, Thunks& t) {
   t.save_flags = a.at();
   Sequences(a, layout, kReturnAddress).save_flags(Repair::kNone);
   a.byte(kRet);
+  t.budget = a.at();
+  call_out(a, t, ExitKind::kBudget, 0);
   t.take_kept_jump = a.at();
   Sequences(a, layout, 0).restore_jump();
   t.take_jump = a.at();
@@ -139,6 +124,21 @@ void write_called(Assembler& a, const Layout& layout, Thunks& t) {
 }
 
 }  // namespace
+
+u8* call_out(Assembler& a, const Thunks& t, ExitKind kind, u16 detail) {
+  a.op({.code = 0x8f}, 0, in_frame(offsetof(Frame, caller)));  // pop
+  a.call(t.out);
+  u8* const record = a.at();
+  write_exit(a, {.kind = kind, .give_back = kSaidByCaller, .detail = detail});
+  return record;
+}
+
+void link_record(u8* record, const u8* to) {
+  const i32 distance = i32(to - record);
+  std::memcpy(record + offsetof(Record, to), &distance, sizeof distance);
+}
+
+void push_caller(Assembler& a) { a.op({.code = 0xff}, 6, in_frame(offsetof(Frame, caller))); }
 
 Thunks write_thunks(Assembler& a, i64 executable, const Layout& layout) {
   Thunks t;
@@ -183,6 +183,7 @@ Thunks write_thunks(Assembler& a, i64 executable, const Layout& layout) {
   write_called(a, layout, t);
   write_repeats(a, layout, t);
   write_transfers(a, layout, t);
+  write_jumps(a, layout, t);
   return t;
 }
 

@@ -32,6 +32,18 @@ struct Thunks {
   const u8* find_jump = nullptr;                                        // and keeps what it finds
   const u8* find_far = nullptr;                                         // likewise, for a link, with FarWords
 
+  // Called, with a CallerWord behind the call; those that look up the stack want one of a group, for then what a
+  // look-up cannot give is not done behind the call. They do what the instruction does and go where it leads. Behind
+  // that is the distance of the target from the trace's page:
+  const u8* jump_far = nullptr;
+  const u8* branch_far = nullptr;                 // from a branch: gives back the instructions behind it
+  std::array<const u8*, mmu::kViews> call_far{};  // CALL of kCallBytes
+  const u8* call_far_on = nullptr;                // likewise, where kAddressReg is the host address that is pushed to
+  // And without:
+  std::array<const u8*, mmu::kViews> return_far{};   // RET
+  const u8* return_to = nullptr;                     // likewise, to the address in kAddressReg
+  std::array<const u8*, mmu::kViews> push_return{};  // what a CALL of kCallBytes pushes; comes back
+
   // Called: REP STOS and REP MOVS at once, where they stay within a page and within the budget. ZF says that they did.
   std::array<std::array<std::array<const u8*, 4>, 2>, mmu::kViews> repeat{};  // [view][is MOVS][log2 of the size]
 
@@ -51,11 +63,15 @@ struct Thunks {
 
   // Called.
   const u8* save_flags = nullptr;
+  // Called where a short trace's budget is used up, or it is hot, with a CallerWord behind the call. The flags are in
+  // memory, or with the word's flags_from pending.
+  const u8* budget = nullptr;
   // Jumped to.
   const u8* take_jump = nullptr;
   const u8* take_kept_jump = nullptr;  // that find_jump or find_far has found
 };
 
+inline constexpr i32 kCallBytes = 5;      // of the usual direct CALL
 inline constexpr i32 kReturnAddress = 8;  // where rsp is lower, in what is called
 
 Thunks write_thunks(Assembler& a, i64 executable, const Layout& layout);
@@ -63,5 +79,13 @@ Thunks write_thunks(Assembler& a, i64 executable, const Layout& layout);
 void write_separates(Assembler& a, const Layout& layout, Thunks& t);
 void write_repeats(Assembler& a, const Layout& layout, Thunks& t);
 void write_transfers(Assembler& a, const Layout& layout, Thunks& t);
+void write_jumps(Assembler& a, const Layout& layout, Thunks& t);
+
+// For thunks whose caller says a CallerWord.
+// Behind a miss: has the translator serve it. The return address waits in the frame, so that records are always found
+// in the same place. Returns the record, for link_record().
+u8* call_out(Assembler& a, const Thunks& t, ExitKind kind, u16 detail);
+void link_record(u8* record, const u8* to);
+void push_caller(Assembler& a);
 
 }  // namespace pollux::cpu::translate

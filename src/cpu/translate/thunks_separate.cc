@@ -21,7 +21,7 @@ class Separate {
     if (elsewhere) a_.op({.code = 0x63, .wide = true}, kScratch, Address{kAddressReg, sizeof(Record)});  // movsxd
     a_.op(kMovzxWord, kAddressReg, Address{kAddressReg, offsetof(Record, offset)});
     if (elsewhere) a_.op({.code = 0x03, .wide = true}, kAddressReg, kScratch);  // add
-    find();
+    find(false);
     a_.load(kAddressReg, Address{kRspReg, 0});
     a_.op({.code = 0xb6, .map = 1}, kAddressReg, Address{kAddressReg, offsetof(Record, give_back)});  // movzx
     take();
@@ -35,12 +35,12 @@ class Separate {
     a_.store(frame(offsetof(Frame, scratch)), kScratch);
     load_word();
     a_.mov32(kScratch, kAddressReg);
-    a_.shift(5, kScratch, kFlagsShift, false);
+    a_.shift(5, kScratch, CallerWord::kFlagsShift, false);
     constexpr u32 kGroup = CallerWord::kFlagsMask + 1;
     check_flags(kGroup | CallerWord::kNone, kGroup | CallerWord::kPending);
-    a_.shift(5, kAddressReg, kOffsetShift, false);
-    a_.arithmetic(4, kAddressReg, CallerWord::kFlagsMask, false);
-    find();
+    a_.shift(5, kAddressReg, CallerWord::kOffsetShift, false);
+    a_.arithmetic(4, kAddressReg, CallerWord::kOffsetMask, false);
+    find(true);
     load_word();
     a_.arithmetic(4, kAddressReg, CallerWord::kMostBack, false);
     take();
@@ -52,14 +52,11 @@ class Separate {
 
  private:
   static constexpr Opcode kMovzxWord{.code = 0xb7, .map = 1};  // movzx
-  static constexpr u8 kOffsetShift = 5, kFlagsShift = 18;     // in a CallerWord
-  static_assert(CallerWord::kMostBack == (1 << kOffsetShift) - 1);
-  static_assert(CallerWord::kFlagsMask == (1 << (kFlagsShift - kOffsetShift)) - 1);
 
   Address frame(u64 member) const { return in_frame(member, below_); }
   void load_word() {
     a_.load(kAddressReg, Address{kRspReg, kReturnAddress});
-    a_.load32(kAddressReg, Address{kAddressReg, kNopBytes});
+    a_.load32(kAddressReg, Address{kAddressReg, kWordOpcode});
   }
   void fail(Condition c) { failed_[failed_count_++] = a_.jump_if(c); }
 
@@ -75,9 +72,9 @@ class Separate {
     a_.link_here(known);
   }
   // kAddressReg: the offset.
-  void find() {
+  void find(bool of_short) {
     const auto turn_bits = [&] {
-      for (const unsigned bit : kSeparateBits) {
+      for (const unsigned bit : kSeparateBits[of_short]) {
         a_.op({.code = 0xba, .map = 1, .wide = true}, 7, kAddressReg), a_.immediate(bit, 1);  // btc
       }
     };

@@ -35,10 +35,11 @@ const u8* target_of(const u8* displacement) {
 
 Translation& TranslationCache::add(u64 physical, u32 mode) {
   Translation& t = parts_[part_].translations.emplace_back();
-  t.physical = physical;
+  t.page = u32(physical >> memory::kPageShift);
+  t.offset = u16(physical & memory::kPageMask);
   t.mode = u16(mode);
   index_.set(t);
-  Translation*& page = by_page_[physical >> memory::kPageShift];
+  Translation*& page = by_page_[t.page];
   t.next = std::exchange(page, &t);
   return t;
 }
@@ -78,7 +79,7 @@ void TranslationCache::move_links(const Translation& old, const u8* from, const 
 
 void TranslationCache::replace(Translation& old) {
   hide(old);
-  leave_list(old.physical >> memory::kPageShift, [&](const Translation& t) { return &t == &old; });
+  leave_list(old.page, [&](const Translation& t) { return &t == &old; });
 }
 
 template <class Leaves>
@@ -96,8 +97,7 @@ void TranslationCache::leave_list(u64 physical_page, Leaves leaves) {
 
 void TranslationCache::reaches(const Translation& t, u64 second_page) {
   std::vector<u64>& from = reached_[second_page];
-  const u64 page = t.physical >> memory::kPageShift;
-  if (std::ranges::find(from, page) == from.end()) from.push_back(page);
+  if (std::ranges::find(from, t.page) == from.end()) from.push_back(t.page);
 }
 
 void TranslationCache::link_far(u8* place, u8* jump, u64 to_page, const u8* code, u32 epoch) {
@@ -156,8 +156,7 @@ void TranslationCache::drop_part(Part& part) {
   page_.clear();
   std::vector<u64> pages;
   for (Translation& t : part.translations) {
-    const u64 page = t.physical >> memory::kPageShift;
-    if (pages.empty() || pages.back() != page) pages.push_back(page);
+    if (pages.empty() || pages.back() != t.page) pages.push_back(t.page);
     if (t.dropped) continue;
     hide(t);
     page_.push_back(&t);
@@ -189,7 +188,7 @@ void TranslationCache::begin_part(unsigned number) {
   drop_part(part);
   part.filling = ++fillings_;
   part.translations.clear();
-  part.changes.clear();
+  part.changes = {};  // most have few
   part.lent.clear();
   next_chunk_ = part.begin;
   hot_ = cold_ = Assembler();

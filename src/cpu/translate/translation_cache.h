@@ -21,36 +21,41 @@
 #include "cpu/interpret/instruction.h"
 #include "cpu/translate/assembler.h"
 #include "cpu/translate/translation_index.h"
+#include "memory/address.h"
 #include "memory/code_region.h"
 
 namespace pollux::cpu::translate {
 
 // Translated code of one trace. There are hundreds of thousands, and looking for one reads it: it is small.
 struct Translation {
-  u64 physical = 0;
   Translation* next = nullptr;       // of the page
   const u8* memory_entry = nullptr;  // an executable address; entered with the guest's flags in memory
   std::array<u16, 4> jumps{};        // the jump entries that lead here, and perhaps some that do no more
-  std::array<u32, 2> links{};        // jumps of its page that lead here: the last ones, as distances in the region
-  u32 second_page = 0;               // of an instruction that crosses a page: where it ends, a page's number
+  // Jumps of its page that lead here: the last ones, as distances in the region. Of an instruction that crosses a page,
+  // to which none leads: the number of the page where it ends.
+  std::array<u32, 2> links{};
+  u32 page = 0;    // its number
+  u16 offset = 0;  // in the page
   u16 mode = 0;
   u16 heat = 0;       // Frame::heat that counts it
   u16 changed = 0;    // registers, as bits, before the flags are overwritten
   u8 steps = 0;       // 0: the first instruction is for the interpreter; the code only says so
-  u8 jump_count = 0;
   u8 host_before = 0;  // bytes from host_entry() to memory_entry
   u8 lazy_behind = 0;  // bytes from memory_entry to lazy_entry(); 0: there is none
+  u8 jump_count : 3 = 0;
   bool dropped : 1 = false;   // not to be found any more
   bool counts : 1 = false;    // how often it is entered, and becomes hot
   bool crosses : 1 = false;   // it has no steps: its first instruction reaches into the next page
 
+  u64 physical() const { return u64{page} << memory::kPageShift | offset; }
+  u32& second_page() { return links[0]; }
   std::span<const u16> known_jumps() const { return std::span(jumps).first(jump_count); }
   // Entered with the guest's flags in the host's.
   const u8* host_entry() const { return memory_entry - host_before; }
   // Entered with the flags pending, if they follow from others; nullptr: never.
   const u8* lazy_entry() const { return lazy_behind ? memory_entry + lazy_behind : nullptr; }
 };
-static_assert(sizeof(Translation) == 56);
+static_assert(sizeof(Translation) == 48);
 
 class TranslationCache {
  public:

@@ -25,7 +25,7 @@ u64 TranslationIndex::place(u64 physical, u32 mode) const {
     if (slot == 0) return n;
     if ((slot ^ wanted.tag) >> kTagShift) continue;
     const Translation& t = *translation(slot);
-    if (t.physical == physical && t.mode == mode) return n;
+    if (t.physical() == physical && t.mode == mode) return n;
   }
 }
 
@@ -36,20 +36,20 @@ Translation* TranslationIndex::find(u64 physical, u32 mode) const {
 void TranslationIndex::set(Translation& t) {
   const u64 address = reinterpret_cast<u64>(&t);
   POLLUX_CHECK(address >> kTagShift == 0, "a program's addresses have 48 bits");
-  Slot& slot = slots_[place(t.physical, t.mode)];
+  Slot& slot = slots_[place(t.physical(), t.mode)];
   const bool is_new = slot == 0;
-  slot = address | key(t.physical, t.mode).tag;
+  slot = address | key(t.physical(), t.mode).tag;
   if (is_new && ++used_ * 4 > slots_.size() * 3) grow();
 }
 
 void TranslationIndex::erase(const Translation& t) {
-  u64 hole = place(t.physical, t.mode);
+  u64 hole = place(t.physical(), t.mode);
   if (translation(slots_[hole]) != &t) return;
   --used_;
   // What was pushed past the hole moves back.
   for (u64 n = wrap(hole + 1); slots_[n] != 0; n = wrap(n + 1)) {
     const Translation& pushed = *translation(slots_[n]);
-    if (wrap(n - key(pushed.physical, pushed.mode).home) < wrap(n - hole)) continue;
+    if (wrap(n - key(pushed.physical(), pushed.mode).home) < wrap(n - hole)) continue;
     slots_[hole] = slots_[n];
     hole = n;
   }
@@ -67,7 +67,7 @@ void TranslationIndex::grow() {
   for (const Slot slot : old) {
     if (slot == 0) continue;
     const Translation& t = *translation(slot);
-    slots_[place(t.physical, t.mode)] = slot;
+    slots_[place(t.physical(), t.mode)] = slot;
   }
 }
 

@@ -12,6 +12,7 @@ namespace {
 // Beside interpret/mode.h's bits.
 constexpr u32 kSeparateMode = 1 << 10;  // accesses do not share look-ups
 constexpr u32 kCrossingMode = 1 << 11;  // one instruction, which crosses a page
+constexpr u32 kShortSeparateMode = 1 << 15;  // as kSeparateMode, and few bytes
 
 constexpr u64 kLastPage32 = 0xffff'f000;  // below 4 GiB
 
@@ -209,19 +210,19 @@ Translation* Translator::find_or_make(u64 rip, Translation* likely) {
   const auto code = fetch(rip);
   if (!code) return nullptr;
   const u32 mode = this->mode();
-  if (likely && likely->physical == code->physical.value && likely->mode == mode) return likely;
+  if (likely && likely->physical() == code->physical.value && likely->mode == mode) return likely;
   Translation* const known = cache_.find(code->physical.value, mode);
   return known ? known : &translate(*code, mode, kShort, true);
 }
 
-Translation* Translator::find_separate(u64 rip) {
-  const u64 jump = separate_jump(rip), here = context(rip);
+Translation* Translator::find_separate(u64 rip, bool of_short) {
+  const u64 jump = separate_jump(rip, of_short), here = context(rip);
   if (Translation* const known = known_jump(jump, here)) return known;
   const auto code = fetch(rip);
   if (!code) return nullptr;
-  const u32 separate = mode() | kSeparateMode;
+  const u32 separate = mode() | (of_short ? kShortSeparateMode : kSeparateMode);
   Translation* found = cache_.find(code->physical.value, separate);
-  if (!found) found = &translate(*code, separate, kSeparate, false);
+  if (!found) found = &translate(*code, separate, of_short ? kShortSeparate : kSeparate, false);
   enter_jump(jump, here, *found);
   return found;
 }
@@ -234,7 +235,7 @@ Translation* Translator::find_crossing(u64 rip) {
   const u64 second_page = second->physical.value >> memory::kPageShift;
   const u32 crossing = mode() | kCrossingMode;
   Translation* known = cache_.find(first->physical.value, crossing);
-  if (known && known->second_page == second_page) return known;
+  if (known && known->second_page() == second_page) return known;
   make_room();
   std::array<std::byte, 15> bytes;
   const u64 before = memory::kPageSize - (rip & memory::kPageMask);
@@ -243,7 +244,7 @@ Translation* Translator::find_crossing(u64 rip) {
   read_crossing(interpreter_.reader(), bytes, u16(rip & memory::kPageMask), mode(), trace_);
   if (trace_.steps.empty()) return nullptr;
   Translation& made = write(*first, crossing, kSeparate, false);
-  made.second_page = u32(second_page);
+  made.second_page() = u32(second_page);
   interpreter_.mmu().watch_code(memory::PhysAddr(second_page << memory::kPageShift));
   cache_.reaches(made, second_page);
   return &made;

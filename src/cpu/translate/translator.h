@@ -86,7 +86,8 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   static constexpr Reach kLong{.steps = 64, .straight = Trace::kMaxSteps, .turns = 8};
   // It goes where the trace beside it went, that has seen more, so that flags that wait there can wait here.
   static constexpr Reach kSeparate{.steps = 24, .turns = 1, .group = false, .unseen_calls = true};
-  static_assert(kShort.steps <= CallerWord::kMostBack);
+  static constexpr Reach kShortSeparate{.steps = 24, .turns = 1, .group = false, .compact = true, .unseen_calls = true};
+  static_assert(kShort.steps <= CallerWord::kMostBack && kShortSeparate.steps <= CallerWord::kMostBack);
   static constexpr u64 kDecodedBytes = u64{4} << 20;          // seldom needed again
   static constexpr u64 kMargin = 2 * Writer::kMostUncounted;  // more than may pass between two looks at the budget
   // Exits that take about as long as the instructions between two looks at early_: they, too, lead to a look.
@@ -120,7 +121,8 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   // nullptr: executing at rip faults, or is for the interpreter.
   Translation* find(u64 rip);
   Translation* find_or_make(u64 rip, Translation* likely = nullptr);  // beside the jump entries
-  Translation* find_separate(u64 rip);
+  // of_short: where a short trace goes on.
+  Translation* find_separate(u64 rip, bool of_short);
   Translation* find_crossing(u64 rip);
   mmu::View fetch_view() const { return interpret::Interpreter::view_of(interpreter_.cpl()); }
   bool may_hold_code(u64 linear) const;

@@ -118,7 +118,7 @@ void Translator::note_place(u64 here, u64 physical, u64 linear) {
 }
 
 void Translator::remember_jump(u64 rip, u64 here, Translation& to) {
-  note_place(here, to.physical, rip);
+  note_place(here, to.physical(), rip);
   enter_jump(rip, here, to);
 }
 

@@ -7,11 +7,13 @@ namespace pollux::cpu::translate {
 void Writer::write(const Trace& trace, bool compact, std::optional<u16> heat, Translation& out) {
   compact_ = compact;
   heat_ = heat;
+  short_ = heat.has_value();
+  POLLUX_CHECK(compact_ || !short_, "traces that become hot are short at first");
   view_ = unsigned(interpreter_.view());
   code32_ = interpreter_.code_size() == decode::CodeSize::k32;
   flags_ = {};
   hold_nothing();
-  budget_jump_ = nullptr;
+  budget_jump_ = hot_jump_ = nullptr;
   early_exits_.clear();
   edges_.clear();
   a_ = hot_ = &cache_.hot();
@@ -32,7 +34,7 @@ void Writer::write(const Trace& trace, bool compact, std::optional<u16> heat, Tr
     entry();
     for (; index_ < count(); ++index_) {
       write_step(index_);
-      if (index_ == budget_step_ && budget_repeats_) note_rest();
+      if (index_ == budget_step_ && budget_repeats_ && !compact_) note_rest();
     }
     write_end();
     a_ = cold_;
@@ -73,14 +75,14 @@ void Writer::entry() {
   }
   if (!heat_) return;
   a_->op({.code = 0xff}, 1, frame(offsetof(Frame, heat) + *heat_ * sizeof(i32)));  // dec
-  hot_jump_ = a_->jump_away_if(kS);
+  hot_jump_ = a_->jump_along_if(kS, budget_jump_);
 }
 
 // For the jumps where the instructions are counted, and for the early exits that follow, as many as are usually within
 // reach.
 unsigned Writer::pads_wanted() const {
   constexpr unsigned kMost = 5;
-  if (compact_) return heat_ ? 2 : 1;
+  if (compact_) return 1;
   const auto exits = [](const Step& s) { return s.action < Action::kBranch && may_exit(s); };
   return unsigned(std::min<i64>(kMost, 1 + std::ranges::count_if(trace_->steps, exits)));
 }
@@ -152,23 +154,32 @@ u16 Writer::lost_by(const Step& step) {
 
 void Writer::write_stubs() {
   const i32 entry_flags = out_->lazy_behind ? Exit::kPending : Exit::kNone;
-  if (heat_) a_->link_here(hot_jump_);
+  if (hot_jump_) a_->link_here(hot_jump_);
   a_->link_here(budget_jump_);
   if constexpr (kCountsTwice) a_->link_here(second_jump_);
   index_ = budget_step_;
   if (budget_repeats_) {
     // The flags are gone, but the next instruction makes new ones and needs nothing else.
     flags_.where = Where::kNowhere;
-    if (rest_.where == Where::kRemade) keep_shifted();
+    if (!compact_ && rest_.where == Where::kRemade) keep_shifted();
     repeating_ = true;
     write_step(budget_step_);
     repeating_ = false;
     save_flags();
-    exit({.kind = ExitKind::kBudget,
-          .give_back = u8(count() - budget_step_ - 1),
-          .detail = u16(trace_->steps[0].offset),
-          .offset = step().end()});
-    go_to_rest();
+    const unsigned give_back = count() - budget_step_ - 1;
+    const i32 begin = trace_->steps[0].offset;
+    if (compact_) {
+      call_and_say(thunks_.budget, {give_back, u32(step().end()), u32(begin), true});
+    } else {
+      exit({.kind = ExitKind::kBudget,
+            .give_back = u8(give_back),
+            .detail = u16(begin),
+            .offset = step().end(),
+            .to = kHasRest});
+      go_to_rest();
+    }
+  } else if (compact_) {
+    call_and_say(thunks_.budget, said_to_caller({step().offset, count()}, entry_flags));
   } else {
     exit({.kind = ExitKind::kBudget,
           .give_back = u8(count()),

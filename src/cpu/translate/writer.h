@@ -93,8 +93,7 @@ class Writer {
   template <class T>
   void say(T word) {
     static_assert(sizeof word == 4);
-    a_->byte(0x0f), a_->byte(0x1f), a_->byte(0x80);  // nop [rax + word]
-    a_->write(word);
+    a_->byte(0xa9), a_->write(word);  // test eax, word
   }
   CallerWord caller_word(bool group = false) const;  // of the step
   static CallerWord said_to_caller(Boundary at, i32 flags_from, bool group = false);
@@ -244,6 +243,8 @@ class Writer {
   void leave_by_return();
   void pop_return();
   void call_found();
+  bool is_usual_call() const;
+  void call_far(i64 target);
 
   // writer_far.cc
   struct Far {  // a link to another page that is being written
@@ -287,10 +288,11 @@ class Writer {
   const Trace* trace_ = nullptr;
   Translation* out_ = nullptr;
   bool compact_ = false;
+  bool short_ = false;  // the trace may become hot: all of it is compact, and it may go on in its separate translation
   unsigned index_ = 0;
   Flags flags_;
   std::optional<u16> heat_;
-  u8* hot_jump_ = nullptr;  // to where budget_jump_ goes
+  u8* hot_jump_ = nullptr;  // to where budget_jump_ goes; nullptr: by its pad, or there is none
   u8* budget_jump_ = nullptr;
   u8* second_jump_ = nullptr;  // likewise, where code counts twice
   unsigned budget_step_ = 0;  // the trace stops before this one, after repeating what is before it

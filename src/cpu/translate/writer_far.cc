@@ -38,6 +38,10 @@ void Writer::miss_far(const Far& far, i64 target, Boundary from, std::optional<u
 // rest: instructions behind this one that are counted and will not be executed.
 void Writer::go_far(i64 target, Boundary from, unsigned rest) {
   Assembler* const here = a_;
+  if (short_ && !links_far() && !code32_) {
+    call_and_say(rest ? thunks_.branch_far : thunks_.jump_far, said_to_caller(from, Exit::kNone));
+    return say(i32(target));
+  }
   if (links_far()) {
     Far far = begin_far();
     take_far(far, target, rest);

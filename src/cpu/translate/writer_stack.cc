@@ -56,6 +56,11 @@ void Writer::write_leave() {
 }
 
 void Writer::push_return() {
+  if (is_usual_call() && step().stack.kind == Access::Kind::kAlone) {
+    flags_before_clobber();
+    call_and_say(thunks_.push_return[view_], caller_word(true));
+    return clobbered();
+  }
   const Address to = stack_address(kGuestRsp, -word(), true);
   load_target(step().end(), kScratch);
   store_word(to, kScratch);
