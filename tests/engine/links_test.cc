@@ -290,6 +290,40 @@ TEST(Links, SystemCallsAreTranslated) {
   EXPECT_GT(m.counted("engine.translated_instructions"), 5000u);
 }
 
+// Jump entries are salted in the upper bits: none of what these can be leads to an entry of another context or of
+// nobody. mov rax, [0x8800]; jmp rax, after the supervisor has jumped to 0x5000. There and where #GP leads: hlt
+TEST_P(Links, AJumpToAnAddressThatIsNotCanonicalFaults) {
+  Machine m(GetParam());
+  m.long_mode();
+  m.gate64(13, 0x3000);
+  m.tss(0x9000);
+  for (const u64 at : {0x3000, 0x5000}) m.bytes(at, {kHlt});
+  const std::vector<u8> code = {0x48, 0x8b, 0x04, 0x25, 0, 0x88, 0, 0, 0xff, 0xe0};
+  const auto jump_to = [&](u64 target) {
+    m.put(0x8800, target);
+    m.code(code);
+    EXPECT_EQ(m.run(m.cpu->position().value + 100), StopReason::kHalted);
+    return m.state().rip - 1;
+  };
+  const x86::State begin = m.state();
+  for (const unsigned cpl : {0, 3}) {
+    m.state() = begin;
+    m.long_mode(cpl);
+    const x86::State ready = m.state();
+    const auto jump_anew_to = [&](u64 target) {
+      m.state() = ready;
+      return jump_to(target);
+    };
+    if (cpl == 0) {
+      ASSERT_EQ(jump_anew_to(0x5000), 0x5000u);
+    }
+    for (u64 upper = 1; upper <= 0xfff; ++upper) {
+      ASSERT_EQ(jump_anew_to(upper << 48), 0x3000u) << cpl << ' ' << upper;
+      ASSERT_EQ(jump_anew_to(upper << 48 | 0x5000), 0x3000u) << cpl << ' ' << upper;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Engines, Links, testing::Values("interpret", "translate", "check"),
                          [](const auto& each) { return std::string(each.param); });
 

@@ -233,9 +233,7 @@ bool Translator::grant_entry_write(const mmu::Translation& to, u64 size) {
   return !unmapped || std::ranges::none_of(frame_.groups, is_in);
 }
 
-// Code looked at the jump entry that kScratch points to, with the address salted.
 const u8* Translator::missed(const Exit& exit, const u8* record) {
-  frame_.address ^= frame_.salt;
   if (find_target(frame_.address)) return record + exit.to;
   settle(exit);
   return interpret_one();

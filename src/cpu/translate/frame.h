@@ -20,38 +20,38 @@ struct Translation;
 
 // Where a jump to a linear address goes in one context.
 struct JumpEntry {
-  u64 salted = 0;  // linear ^ the context's salt; 0: of none
+  u64 linear = 0;
   const u8* code = nullptr;
 };
+// kSeparate: to the address's separate translation; kOfShort: to that of short traces. kNone: of an empty entry.
+enum class JumpKind : u8 { kJump, kOfShort, kSeparate, kNone };
+// As code computes it, an entry's place is a part of linear ^ linear << 1 ^ salt, ^ the kind, so that nothing needs to
+// be scaled, and what is near each other shares a line of the host's cache. The salt stands for the context: its view
+// and the number of its space (spaces.h), which is not 0.
+//
+// The salt is whole in the place, and the kind in two bits of it where the salt is not. So whatever a guest jumps to,
+// what the entry in that place is of has its context and kind if it has its address.
 inline constexpr unsigned kJumpEntries = 1 << 16;  // u16 counts them
-// As code computes it: the entry's place is a part of linear ^ linear << 1, so that nothing needs to be scaled, and
-// what is near each other shares a line of the host's cache.
 inline constexpr u8 kJumpShift = 4;
-inline constexpr unsigned jump_index(u64 linear) {
-  return unsigned((linear ^ linear << 1) >> kJumpShift) & (kJumpEntries - 1);
-}
-// The entry of an address's separate translation: as of the address with these bits the other way round, which is none.
-// [that of short traces]
-inline constexpr std::array<std::array<u8, 2>, 2> kSeparateBits = {{{15, 62}, {15, 63}}};
-inline constexpr u64 separate_jump(u64 linear, bool of_short) {
-  const auto& [first, second] = kSeparateBits[of_short];
-  return linear ^ (u64{1} << first | u64{1} << second);
-}
-// A salt: in bits that are alike in a canonical address, the context's view and the number of its space (spaces.h),
-// which is not 0.
-inline constexpr u8 kViewShiftInSalt = 48, kSpaceShiftInSalt = 50;
+inline constexpr u8 kViewShiftInSalt = 6, kSpaceShiftInSalt = 8;
 inline constexpr unsigned kSpaces = 1 << 12;
-inline constexpr u64 kSaltMask = u64{kSpaces * 4 - 1} << kViewShiftInSalt;
-// The space's number in the salt of what is salted.
-inline constexpr u64 space_of_salted(u64 salted) {
-  constexpr unsigned kAbove = 64 - kViewShiftInSalt;
-  return ((salted ^ u64(i64(salted << kAbove) >> kAbove)) & kSaltMask) >> kSpaceShiftInSalt;
+inline constexpr u32 kSaltMask = (kSpaces * 4 - 1) << kViewShiftInSalt;
+static_assert(kSaltMask < kJumpEntries << kJumpShift && (kSaltMask & 3 << kJumpShift) == 0);
+inline constexpr unsigned jump_index(u64 linear, u32 salt, JumpKind kind) {
+  return (unsigned((linear ^ linear << 1 ^ salt) >> kJumpShift) & (kJumpEntries - 1)) ^ unsigned(kind);
 }
-static_assert(((separate_jump(0, false) | separate_jump(0, true)) & kSaltMask) == 0 && kSaltMask >> 62 == 0);
+inline constexpr u32 salt_of_jump(unsigned index, u64 linear) {
+  return u32(u64{index} << kJumpShift ^ linear ^ linear << 1) & kSaltMask;
+}
+// What an empty entry holds.
+inline constexpr u64 address_of_none(unsigned index) {
+  const u64 wanted = (index ^ unsigned(JumpKind::kNone)) & 3;
+  return (wanted & 1) << 3 | (wanted & 2) << 4;
+}
 
 // Where SYSCALL and SYSRET lead: what the frame then holds.
 struct Transfer {
-  u64 salt = 0;
+  u32 salt = 0;
   u32 epoch = 0;
   u32 written = 0;  // whether translated code may make it
 };
@@ -84,7 +84,7 @@ struct alignas(1 << 16) Frame {
   Budget budget = 0;                  // instructions that may begin before the end of the run, less kMargin
   u32 epoch = 0;                      // names the context, the view in the low bits; links to other pages hold it
   u64 page = 0;                       // linear address of the page that the running trace begins in
-  u64 salt = 0;                       // of jumps
+  u32 salt = 0;                       // of jumps
   u16 arithmetic = 0;                 // guest flags (interpret/host_flags.h), when they are not in the host's
   u16 pending = Record::kNone;        // offset of the instruction whose flags a trace was entered without
   std::array<u64, kGroups> groups{};  // host addresses of ranges (access_plan.h)

@@ -61,16 +61,14 @@ u8* Sequences::jump_if_readable(unsigned view) {
   return readable;
 }
 
-u8* Sequences::find_jump(bool to_pad) {
-  constexpr Opcode kXor{.code = 0x33, .wide = true};
+u8* Sequences::find_jump(bool to_pad, JumpKind kind) {
   shifted_address(-1);
   a_.op({.code = 0x33}, kScratch, kAddressReg);
+  a_.op({.code = 0x33}, kScratch, frame(offsetof(Frame, salt)));
+  if (kind != JumpKind::kJump) a_.arithmetic(6, kScratch, i32(kind) << kJumpShift, false);
   a_.arithmetic(4, kScratch, (kJumpEntries - 1) << kJumpShift, false);
-  a_.op(kXor, kAddressReg, frame(offsetof(Frame, salt)));
-  a_.op({.code = 0x3b, .wide = true}, kAddressReg, found_jump(offsetof(JumpEntry, salted)));  // cmp
-  u8* const miss = to_pad ? a_.jump_to_pad_if(kNz) : a_.jump_if(kNz);
-  a_.op(kXor, kAddressReg, frame(offsetof(Frame, salt)));
-  return miss;
+  a_.op({.code = 0x3b, .wide = true}, kAddressReg, found_jump(offsetof(JumpEntry, linear)));  // cmp
+  return to_pad ? a_.jump_to_pad_if(kNz) : a_.jump_if(kNz);
 }
 
 void Sequences::take_jump() {

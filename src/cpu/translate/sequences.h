@@ -31,9 +31,9 @@ class Sequences {
   // Behind the miss of a look-up to write: to where it may be read, if the tables say so. Otherwise all is as before.
   u8* jump_if_readable(unsigned view);
 
-  // kAddressReg: linear; then kScratch: the jump entry's place. Returns the jump of a miss, which finds the address
-  // salted. to_pad: a pad follows soon.
-  u8* find_jump(bool to_pad = false);
+  // kAddressReg: linear; then kScratch: the jump entry's place. Returns the jump of a miss.
+  // to_pad: a pad follows soon.
+  u8* find_jump(bool to_pad = false, JumpKind kind = JumpKind::kJump);
   // With both registers so.
   void take_jump();
   // They are lost in between.

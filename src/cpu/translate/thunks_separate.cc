@@ -21,7 +21,7 @@ class Separate {
     if (elsewhere) a_.op({.code = 0x63, .wide = true}, kScratch, Address{kAddressReg, sizeof(Record)});  // movsxd
     a_.op(kMovzxWord, kAddressReg, Address{kAddressReg, offsetof(Record, offset)});
     if (elsewhere) a_.op({.code = 0x03, .wide = true}, kAddressReg, kScratch);  // add
-    find(false);
+    find(JumpKind::kSeparate);
     a_.load(kAddressReg, Address{kRspReg, 0});
     a_.op({.code = 0xb6, .map = 1}, kAddressReg, Address{kAddressReg, offsetof(Record, give_back)});  // movzx
     take();
@@ -40,7 +40,7 @@ class Separate {
     check_flags(kGroup | CallerWord::kNone, kGroup | CallerWord::kPending);
     a_.shift(5, kAddressReg, CallerWord::kOffsetShift, false);
     a_.arithmetic(4, kAddressReg, CallerWord::kOffsetMask, false);
-    find(true);
+    find(JumpKind::kOfShort);
     load_word();
     a_.arithmetic(4, kAddressReg, CallerWord::kMostBack, false);
     take();
@@ -72,16 +72,9 @@ class Separate {
     a_.link_here(known);
   }
   // kAddressReg: the offset.
-  void find(bool of_short) {
-    const auto turn_bits = [&] {
-      for (const unsigned bit : kSeparateBits[of_short]) {
-        a_.op({.code = 0xba, .map = 1, .wide = true}, 7, kAddressReg), a_.immediate(bit, 1);  // btc
-      }
-    };
+  void find(JumpKind kind) {
     a_.op({.code = 0x03, .wide = true}, kAddressReg, frame(offsetof(Frame, page)));
-    turn_bits();
-    failed_[failed_count_++] = Sequences(a_, layout_, below_).find_jump();
-    turn_bits();
+    failed_[failed_count_++] = Sequences(a_, layout_, below_).find_jump(false, kind);
     a_.store(frame(offsetof(Frame, target)), kAddressReg);
   }
   // kAddressReg: instructions that are counted and were not executed.

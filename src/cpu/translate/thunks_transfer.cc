@@ -103,14 +103,13 @@ class Transfers {
   // At the address in kAddressReg, in the transfer's context.
   void arrive(u64 transfer) {
     a_.lea(kRspReg, {kRspReg, kReturnAddress});
-    a_.load(kScratch, in_frame(transfer + offsetof(Transfer, salt)));
-    a_.store(in_frame(offsetof(Frame, salt)), kScratch);
+    a_.load32(kScratch, in_frame(transfer + offsetof(Transfer, salt)));
+    a_.store32(in_frame(offsetof(Frame, salt)), kScratch);
     a_.load32(kScratch, in_frame(transfer + offsetof(Transfer, epoch)));
     a_.store32(in_frame(offsetof(Frame, epoch)), kScratch);
     u8* const miss = Sequences(a_, layout_, 0).find_jump();
     Sequences(a_, layout_, 0).take_jump();
     a_.link_here(miss);
-    a_.op({.code = 0x33, .wide = true}, kAddressReg, in_frame(offsetof(Frame, salt)));  // xor
     a_.call(thunks_.out);
     write_exit(a_, {.kind = ExitKind::kArrived});
   }

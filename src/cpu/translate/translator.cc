@@ -65,6 +65,7 @@ Translator::Translator(memory::GuestMemory& memory, Bus& bus, memory::CodeRegion
       writer_(layout_, thunks_, interpreter_, cache_),
       patience_(patience) {
   cache_.keep_so_far();
+  clear_jumps();
   frame_.serve = &Translator::serve;
   frame_.owner = this;
   frame_.time_line = bus.time_line();
@@ -188,42 +189,39 @@ u32 Translator::mode() const {
   return interpreter_.mode_bits() | u32(interpreter_.view()) << kViewShiftInMode | interpreter_.flat_bits();
 }
 
-Translation* Translator::known_jump(u64 linear, u64 here) {
+Translation* Translator::known_jump(u64 linear, u64 here, JumpKind kind) {
   look_after_jumps();
-  const unsigned index = jump_index(linear);
-  const JumpEntry& jump = frame_.jumps[index];
-  return jump.salted == (linear ^ salt(here)) ? jump_targets_[index] : nullptr;
+  const unsigned index = jump_index(linear, salt(here), kind);
+  return frame_.jumps[index].linear == linear ? jump_targets_[index] : nullptr;
 }
 
 Translation* Translator::find(u64 rip) {
   const u64 here = context(rip);
   if (Translation* const known = known_jump(rip, here)) return known;
-  const unsigned index = jump_index(rip);
-  const bool is_likely = ((frame_.jumps[index].salted ^ rip) & ~kSaltMask) == 0;
-  Translation* found = find_or_make(rip, is_likely ? jump_targets_[index] : nullptr);
+  Translation* found = find_or_make(rip);
   if (found && found->crosses) found = find_crossing(rip);
   if (found) remember_jump(rip, here, *found);
   return found;
 }
 
-Translation* Translator::find_or_make(u64 rip, Translation* likely) {
+Translation* Translator::find_or_make(u64 rip) {
   const auto code = fetch(rip);
   if (!code) return nullptr;
   const u32 mode = this->mode();
-  if (likely && likely->physical() == code->physical.value && likely->mode == mode) return likely;
   Translation* const known = cache_.find(code->physical.value, mode);
   return known ? known : &translate(*code, mode, kShort, true);
 }
 
 Translation* Translator::find_separate(u64 rip, bool of_short) {
-  const u64 jump = separate_jump(rip, of_short), here = context(rip);
-  if (Translation* const known = known_jump(jump, here)) return known;
+  const JumpKind kind = of_short ? JumpKind::kOfShort : JumpKind::kSeparate;
+  const u64 here = context(rip);
+  if (Translation* const known = known_jump(rip, here, kind)) return known;
   const auto code = fetch(rip);
   if (!code) return nullptr;
   const u32 separate = mode() | (of_short ? kShortSeparateMode : kSeparateMode);
   Translation* found = cache_.find(code->physical.value, separate);
   if (!found) found = &translate(*code, separate, of_short ? kShortSeparate : kSeparate, false);
-  enter_jump(jump, here, *found);
+  enter_jump(rip, here, kind, *found);
   return found;
 }
 

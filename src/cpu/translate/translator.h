@@ -117,10 +117,10 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   bool may_translate() const;
   u32 mode() const;
   // Where the jump entries lead from linear; nullptr: they do not know.
-  Translation* known_jump(u64 linear, u64 here);
+  Translation* known_jump(u64 linear, u64 here, JumpKind kind = JumpKind::kJump);
   // nullptr: executing at rip faults, or is for the interpreter.
   Translation* find(u64 rip);
-  Translation* find_or_make(u64 rip, Translation* likely = nullptr);  // beside the jump entries
+  Translation* find_or_make(u64 rip);  // beside the jump entries
   // of_short: where a short trace goes on.
   Translation* find_separate(u64 rip, bool of_short);
   Translation* find_crossing(u64 rip);
@@ -149,17 +149,16 @@ class Translator final : public Cpu, private mmu::CodeObserver {
   void forget_dead_spaces();
   void be_nowhere();
   bool is_live(u64 context) const;
-  u64 salt(u64 context);
-  bool is_of(u64 salt, u64 context) const;
-  u32 epoch(u64 salt);
+  u32 salt(u64 context);
+  bool is_of(u32 salt, u64 context) const;
+  u32 epoch(u32 salt);
   void clear_jump(u16 index);
   void clear_jumps();
   // Makes the frame's transfers those of the MMU's state.
   void look_after_transfers();
   void note_place(u64 context, u64 physical, u64 linear);
   void remember_jump(u64 rip, u64 context, Translation& to);
-  // linear: what it is found by.
-  void enter_jump(u64 linear, u64 context, Translation& to);
+  void enter_jump(u64 linear, u64 context, JumpKind kind, Translation& to);
   void forget_jumps(std::span<Translation* const> to);
   // to: new.
   void redirect_jumps(const Translation& from, Translation& to);

@@ -45,7 +45,8 @@ void Translator::look_after_jumps() {
 void Translator::forget_dead_spaces() {
   spaces_.keep([this](u64 context) { return is_live(context); });
   for (unsigned n = 0; n < kJumpEntries; ++n) {
-    if (!spaces_.has(space_of_salted(frame_.jumps[n].salted))) clear_jump(u16(n));
+    const u32 salt = salt_of_jump(n, frame_.jumps[n].linear);
+    if (!spaces_.has(salt >> kSpaceShiftInSalt)) clear_jump(u16(n));
   }
   transfers_version_ = ~u64{0};
   if (!spaces_.has(frame_.salt >> kSpaceShiftInSalt)) be_nowhere();
@@ -62,22 +63,22 @@ bool Translator::is_live(u64 context) const {
   return context != ~u64{0} && (context >> kChangesShift & kContextChanges) == now;
 }
 
-u64 Translator::salt(u64 context) {
+u32 Translator::salt(u64 context) {
   const u64 view = (context & kViewInContext) >> kViewShiftInContext;
-  return u64{spaces_.number(context & ~kViewInContext)} << kSpaceShiftInSalt | view << kViewShiftInSalt;
+  return u32(spaces_.number(context & ~kViewInContext) << kSpaceShiftInSalt | view << kViewShiftInSalt);
 }
 
-bool Translator::is_of(u64 salt, u64 context) const {
-  const u64 view = (salt >> kViewShiftInSalt) << kViewShiftInContext & kViewInContext;
+bool Translator::is_of(u32 salt, u64 context) const {
+  const u64 view = u64{salt >> kViewShiftInSalt} << kViewShiftInContext & kViewInContext;
   return (spaces_[salt >> kSpaceShiftInSalt].context | view) == context;
 }
 
 // A number that no other context has or had.
-u32 Translator::epoch(u64 salt) {
+u32 Translator::epoch(u32 salt) {
   constexpr u32 kViews = kViewInContext >> kViewShiftInContext;  // below
   u32& number = spaces_[salt >> kSpaceShiftInSalt].epoch;
   if (number == 0) number = last_epoch_ += kViews + 1;
-  return number | (u32(salt >> kViewShiftInSalt) & kViews);
+  return number | (salt >> kViewShiftInSalt & kViews);
 }
 
 void Translator::look_after_transfers() {
@@ -119,12 +120,12 @@ void Translator::note_place(u64 here, u64 physical, u64 linear) {
 
 void Translator::remember_jump(u64 rip, u64 here, Translation& to) {
   note_place(here, to.physical(), rip);
-  enter_jump(rip, here, to);
+  enter_jump(rip, here, JumpKind::kJump, to);
 }
 
-void Translator::enter_jump(u64 linear, u64 here, Translation& to) {
-  const u16 index = u16(jump_index(linear));
-  frame_.jumps[index] = {linear ^ salt(here), to.memory_entry};
+void Translator::enter_jump(u64 linear, u64 here, JumpKind kind, Translation& to) {
+  const u16 index = u16(jump_index(linear, salt(here), kind));
+  frame_.jumps[index] = {linear, to.memory_entry};
   jump_targets_[index] = &to;
   const std::span known = std::span(to.jumps).first(to.jump_count);
   if (std::ranges::find(known, index) != known.end()) return;
@@ -142,13 +143,12 @@ void Translator::enter_jump(u64 linear, u64 here, Translation& to) {
 }
 
 void Translator::clear_jump(u16 index) {
-  frame_.jumps[index] = {};
+  frame_.jumps[index] = {address_of_none(index), nullptr};
   jump_targets_[index] = nullptr;
 }
 
 void Translator::clear_jumps() {
-  frame_.jumps.fill({});
-  jump_targets_.fill(nullptr);
+  for (unsigned n = 0; n < kJumpEntries; ++n) clear_jump(u16(n));
 }
 
 void Translator::forget_jumps(std::span<Translation* const> to) {

@@ -98,11 +98,7 @@ void Writer::write_change_ac() {
   save_flags();
   const bool set = step().d.mnemonic == ZYDIS_MNEMONIC_STAC;
   a_->arithmetic(set ? 1 : 4, Address{kFrameReg, layout_.rflags}, set ? i32(x86::kAc) : ~i32(x86::kAc), false);
-  a_->load(kAddressReg, frame(offsetof(Frame, salt)));
-  for (const u8 bit : {kViewShiftInSalt, u8(kViewShiftInSalt + 1)}) {
-    a_->op({.code = 0xba, .map = 1, .wide = true}, 7, kAddressReg), a_->immediate(bit, 1);  // btc
-  }
-  a_->store(frame(offsetof(Frame, salt)), kAddressReg);
+  a_->arithmetic(6, frame(offsetof(Frame, salt)), 3 << kViewShiftInSalt, false);
   a_->arithmetic(6, frame(offsetof(Frame, epoch)), 3, false);
   jump_behind();
 }
